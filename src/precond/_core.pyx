@@ -1,0 +1,569 @@
+# cython: language_level=3
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic
+# cython: boundscheck=False, wraparound=False, cdivision=True, autotestdict=False
+# cython: freethreading_compatible=True
+"""The compiled back end: glue between Python objects and the rules in _rules.pxd.
+
+From objects it makes pointers and lengths, two integers of a stat result, and back from a verdict a cached
+Outcome. No reference is borrowed: whatever a pointer points into is held until the verdict is there.
+"""
+
+import os
+import time
+from functools import partial
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.long cimport PyLong_AsLongLongAndOverflow
+from cpython.ref cimport PyObject
+from cpython.unicode cimport (
+    PyUnicode_1BYTE_DATA, PyUnicode_1BYTE_KIND, PyUnicode_DecodeLatin1, PyUnicode_GET_LENGTH,
+    PyUnicode_KIND, PyUnicode_New,
+)
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
+from libc.string cimport memcpy
+
+from precond cimport _etag, _httpdate, _rules
+from precond._etag cimport EntityTag
+from precond._rules cimport Choices, Conditions, Field, FieldName, Representation, Verdict
+
+from precond._explain import Grammar, explain as _explain
+from precond._fields import as_list, as_pair, combine
+from precond import _types
+from precond._types import ANY, ETag, Outcome, Validators, check_options, type_error
+
+cdef extern from *:
+    """
+    /* A new reference to the value, or to None; NULL with an exception set. */
+    static PyObject *precond_dict_get(PyObject *dict, PyObject *key) {
+        PyObject *value;
+    #if PY_VERSION_HEX >= 0x030D0000
+        if (PyDict_GetItemRef(dict, key, &value) < 0) {
+            return NULL;
+        }
+        return value != NULL ? value : Py_NewRef(Py_None);
+    #else
+        value = PyDict_GetItemWithError(dict, key);
+        if (value == NULL && PyErr_Occurred()) {
+            return NULL;
+        }
+        value = value != NULL ? value : Py_None;
+        Py_INCREF(value);
+        return value;
+    #endif
+    }
+    """
+    object precond_dict_get(dict dictionary, str key)
+
+cdef extern from "Python.h":
+    # The item is borrowed from a tuple that is held meanwhile, and never changes.
+    PyObject* PyTuple_GET_ITEM(object structure, Py_ssize_t index)
+
+cdef object STAT_RESULT = os.stat_result
+cdef object tuple_new = tuple.__new__
+cdef object NS = 1_000_000_000
+
+# Where a stat_result keeps its nanoseconds: built of the numbers 0, 1, 2, …, each field holds its own index.
+# The first ten fields are the tuple that one sees; those of nanoseconds are hidden behind them.
+_probe = os.stat_result(range(os.stat_result.n_fields))
+cdef Py_ssize_t MTIME_NS = _probe.st_mtime_ns
+cdef Py_ssize_t CTIME_NS = _probe.st_ctime_ns
+cdef Py_ssize_t SIZE = _probe.st_size
+del _probe
+
+# An enum member looked up by its value costs ten times the decision.
+cdef object PROCEED = Outcome.PROCEED
+cdef object IGNORE_RANGE = Outcome.IGNORE_RANGE
+cdef object NOT_MODIFIED = Outcome.NOT_MODIFIED
+cdef object PRECONDITION_FAILED = Outcome.PRECONDITION_FAILED
+
+
+# -- From objects to C ---------------------------------------------------------------------------------------
+
+
+cdef inline int read_octets(object value, str argument, Field* field) except -1:
+    if isinstance(value, bytes):
+        field.value = <const unsigned char*>PyBytes_AS_STRING(value)
+        field.length = PyBytes_GET_SIZE(value)
+    elif isinstance(value, str):
+        if PyUnicode_KIND(value) == PyUnicode_1BYTE_KIND:
+            field.value = <const unsigned char*>PyUnicode_1BYTE_DATA(value)
+            field.length = PyUnicode_GET_LENGTH(value)
+        else:  # characters that no byte of a field can be: malformed by every grammar, as NUL is
+            field.value = b"\0"
+            field.length = 1
+    else:
+        raise type_error(argument, _types.EXPECTED_VALUE, value)
+    return 0
+
+
+cdef inline void trim(Field* field) noexcept:
+    """Outer whitespace is not part of a field value (RFC 9110 section 5.5)."""
+    while field.length and _etag.is_blank(field.value[field.length - 1]):
+        field.length -= 1
+    while field.length and _etag.is_blank(field.value[0]):
+        field.value += 1
+        field.length -= 1
+
+
+cdef int read_value(object value, str argument, Field* field) except -1:
+    read_octets(value, argument, field)
+    trim(field)
+    return 0
+
+
+cdef inline int read_field(object value, str argument, Field* field) except -1:
+    """A field value, or None where the field is not there."""
+    field.value = NULL
+    field.length = 0
+    return 0 if value is None else read_value(value, argument, field)
+
+
+cdef inline int read_name(object name) except -1:
+    """Which field a header pair is, as a FieldName."""
+    cdef Field octets
+    read_octets(name, "headers", &octets)
+    return _rules.field_name(octets.value, octets.length)
+
+
+cdef int64_t read_now(object now_ns) except? -1:
+    cdef int overflow
+    if now_ns is None:
+        now_ns = time.time_ns()
+    elif not isinstance(now_ns, int):
+        raise type_error("now_ns", _types.EXPECTED_NOW, now_ns)
+    cdef int64_t now = PyLong_AsLongLongAndOverflow(now_ns, &overflow)
+    if overflow:
+        raise ValueError(_types.NOW_TOO_WIDE)
+    return now
+
+
+cdef object stat_number(object st, str name):
+    try:
+        return getattr(st, name)
+    except AttributeError:
+        raise type_error("st", _types.EXPECTED_STAT, st) from None
+
+
+# -- From C to objects ---------------------------------------------------------------------------------------
+
+
+cdef inline object outcome_of(Verdict verdict):
+    if verdict == _rules.PROCEED:
+        return PROCEED
+    if verdict == _rules.NOT_MODIFIED:
+        return NOT_MODIFIED
+    if verdict == _rules.IGNORE_RANGE:
+        return IGNORE_RANGE
+    return PRECONDITION_FAILED
+
+
+cdef inline str etag_string(Representation* current):
+    cdef EntityTag* tag = _rules.current_etag(current)
+    cdef size_t prefix = 2 if tag.weak else 0
+    if not current.has_stamp:  # an application's own, which may hold obs-text
+        return ("W/" if tag.weak else "") + PyUnicode_DecodeLatin1(<char*>tag.opaque_tag, tag.length, NULL)
+    cdef str text = PyUnicode_New(prefix + tag.length, 127)
+    cdef unsigned char* out = <unsigned char*>PyUnicode_1BYTE_DATA(text)
+    memcpy(out, b"W/", prefix)
+    memcpy(out + prefix, tag.opaque_tag, tag.length)
+    return text
+
+
+cdef inline str http_date_string(int64_t seconds):
+    cdef str text = PyUnicode_New(_httpdate.HTTP_DATE_LENGTH, 127)
+    _httpdate.format_http_date(<unsigned char*>PyUnicode_1BYTE_DATA(text), seconds)
+    return text
+
+
+# -- The selected representation -----------------------------------------------------------------------------
+
+
+cdef inline object read_stat(Policy policy, object st, Representation* current):
+    """The only reader of stat results. Whatever it gives back must be held as long as `current` is used."""
+    current.exists = True
+    current.has_etag = policy.choices.etag
+    current.has_date = policy.choices.last_modified
+    current.has_stamp = True
+    current.etag.opaque_tag = NULL
+    current.etag.weak = policy.choices.weak
+    if type(st) is STAT_RESULT:
+        return read_numbers(
+            policy,
+            <object>PyTuple_GET_ITEM(st, policy.stamp_index),
+            <object>PyTuple_GET_ITEM(st, SIZE),
+            current,
+        )
+    if st is None:
+        current.exists = current.has_etag = current.has_date = current.has_stamp = False
+        return None
+    if isinstance(st, Validators):
+        current.has_stamp = False
+        return read_validators(policy, st, current)
+    return read_numbers(policy, stat_number(st, policy.stamp_name), stat_number(st, "st_size"), current)
+
+
+cdef inline object read_numbers(Policy policy, object stamp, object size, Representation* current):
+    cdef int stamp_overflow, size_overflow
+    if not isinstance(stamp, int):
+        raise type_error(f"st.{policy.stamp_name}", "int", stamp)
+    if not isinstance(size, int):
+        raise type_error("st.st_size", "int", size)
+    current.stamp = PyLong_AsLongLongAndOverflow(stamp, &stamp_overflow)
+    current.size = PyLong_AsLongLongAndOverflow(size, &size_overflow)
+    if stamp_overflow or size_overflow:
+        return read_wide_numbers(policy, stamp, size, current)
+    if not _rules.is_modification_date(current.stamp):
+        current.has_date = False
+    return None
+
+
+cdef object read_wide_numbers(Policy policy, object stamp, object size, Representation* current):
+    """Beyond 64 bits tag and date are made here. Such a stamp is never settled."""
+    cdef bytes opaque_tag = b'"%x-%x"' % (stamp, size)
+    current.has_stamp = False
+    current.etag.opaque_tag = <const unsigned char*>PyBytes_AS_STRING(opaque_tag)
+    current.etag.length = PyBytes_GET_SIZE(opaque_tag)
+    current.has_date = policy.choices.last_modified and stamp >= _rules.FIRST_MODIFICATION * NS
+    # No HTTP-date comes near the limits of 64 bits of seconds.
+    current.date = min(max(-(-stamp // NS), INT64_MIN), INT64_MAX)
+    return opaque_tag
+
+
+cdef object read_validators(Policy policy, object given, Representation* current):
+    """An application's own validators, which are literal too; `given` keeps them."""
+    cdef object etag = given.etag
+    cdef object last_modified = given.last_modified
+    cdef Field field
+    cdef const unsigned char* end
+    if etag is not None:
+        if not isinstance(etag, str):
+            raise type_error("st.etag", "str or None", etag)
+        read_value(etag, "st.etag", &field)
+        end = field.value + field.length
+        if _etag.scan_etag(field.value, end, &current.etag) != end:
+            raise ValueError(_types.NOT_AN_ETAG.format(etag))
+        current.etag.weak = current.etag.weak or policy.choices.weak
+    else:
+        current.has_etag = False
+    if last_modified is not None:
+        if not isinstance(last_modified, str):
+            raise type_error("st.last_modified", "str or None", last_modified)
+        read_value(last_modified, "st.last_modified", &field)
+        if field.length != _httpdate.HTTP_DATE_LENGTH or not _httpdate.parse_imf_fixdate(
+            field.value, &current.date,
+        ):
+            raise ValueError(_types.NOT_A_DATE.format(last_modified))
+    else:
+        current.has_date = False
+    return given
+
+
+cdef inline object decide(
+    Policy policy, object st, object method, object if_match, object if_unmodified_since,
+    object if_none_match, object if_modified_since, object if_range, object range, object now_ns,
+):
+    cdef Conditions fields
+    cdef Representation current
+    cdef Field name
+    cdef int64_t now = 0
+    read_octets(method, "method", &name)
+    if now_ns is not None:
+        now = read_now(now_ns)
+    if (if_none_match is None and if_modified_since is None and range is None and if_match is None
+            and if_unmodified_since is None and if_range is None):
+        if type(st) is not STAT_RESULT:
+            read_stat(policy, st, &current)  # refuses what is no stat result, whatever the client sends
+        return PROCEED
+    read_field(if_match, "if_match", &fields.if_match)
+    read_field(if_unmodified_since, "if_unmodified_since", &fields.if_unmodified_since)
+    read_field(if_none_match, "if_none_match", &fields.if_none_match)
+    read_field(if_modified_since, "if_modified_since", &fields.if_modified_since)
+    read_field(if_range, "if_range", &fields.if_range)
+    read_field(range, "range", &fields.range)
+    cdef object _held = read_stat(policy, st, &current)
+    if now_ns is None and _rules.needs_clock(&fields):
+        now = read_now(None)
+    return outcome_of(_rules.evaluate(
+        _rules.method_of(name.value, name.length), &fields, &current, &policy.choices, now,
+    ))
+
+
+# -- Public names --------------------------------------------------------------------------------------------
+
+
+cdef class Policy:
+    # The first lines are where inspect.signature looks for that of a type written in C.
+    """Policy(*, etag=True, last_modified=True, weak=False, if_modified_since='before', stamp='mtime', \
+settle=None)\n--\n
+    The choices of one mount point, and the functions that honour them. Immutable.
+
+    etag, last_modified  send and honour that validator; off means never sent, and the fields about it are
+                         those about a validator that this server does not have
+    weak                 send W/"..."; then no If-Match list and no tag of If-Range ever matches
+    if_modified_since    "before" (RFC 9110 section 13.1.3), "exact" (survives a rollback to an older file
+                         too) or "off"
+    stamp                "mtime" or "ctime", which also survives what sets mtime back (touch -d, cp -p,
+                         rsync -t) but differs from one replica to the next; not on Windows
+    settle               seconds after which a stamp is taken to be final; None: 2 s for a whole number of
+                         seconds, 0.02 s otherwise
+
+    TypeError and ValueError name the argument that is wrong.
+    """
+
+    cdef readonly object options
+    cdef Choices choices
+    cdef Py_ssize_t stamp_index
+    cdef str stamp_name
+
+    def __cinit__(
+        self, *, etag=True, last_modified=True, weak=False, if_modified_since="before", stamp="mtime",
+        settle=None,
+    ):
+        self.options = check_options(etag, last_modified, weak, if_modified_since, stamp, settle)
+        self.choices.etag = etag
+        self.choices.last_modified = last_modified
+        self.choices.weak = weak
+        self.choices.if_modified_since = {
+            "before": _rules.BEFORE, "exact": _rules.EXACT, "off": _rules.OFF,
+        }[if_modified_since]
+        self.choices.settle = self.options.settle_ns()
+        self.stamp_index = CTIME_NS if stamp == "ctime" else MTIME_NS
+        self.stamp_name = f"st_{stamp}_ns"
+
+    def __repr__(self):
+        return repr(self.options)
+
+    def __eq__(self, other):
+        return self.options == other.options if isinstance(other, Policy) else NotImplemented
+
+    def __hash__(self):
+        return hash(self.options)
+
+    def __reduce__(self):
+        return partial(type(self), **self.options._asdict()), ()
+
+    def evaluate(
+        self, st, method, *, if_match=None, if_unmodified_since=None, if_none_match=None,
+        if_modified_since=None, if_range=None, range=None, now_ns=None,
+    ):
+        """Decide what to do with a request that carries these fields.
+
+        st          an os.stat_result; any object with st_mtime_ns and st_size (st_ctime_ns where
+                    stamp="ctime"); the Validators of a representation that is no file; or None: there is no
+                    current representation
+        method      the request method, case-sensitive
+        if_match, if_unmodified_since, if_none_match, if_modified_since, if_range, range
+                    field values, str (Latin-1 or surrogateescape) or bytes; None: the field is absent; the
+                    empty string: it is present and empty. Repeated lines come joined by ", "
+        now_ns      POSIX nanoseconds; None: the clock is read, and only for the date of an If-Range and the
+                    two-digit year of an obsolete date
+
+        Gives an Outcome. Whatever the values are, nothing is raised for them; a TypeError or ValueError names
+        an argument of a wrong type, an invalid member of Validators, or a now_ns beyond 64 bits.
+        RFC 9110 section 13.2.
+        """
+        return decide(
+            self, st, method, if_match, if_unmodified_since, if_none_match, if_modified_since, if_range,
+            range, now_ns,
+        )
+
+    def evaluate_raw(self, st, method, headers, *, now_ns=None):
+        """Like evaluate, from the header pairs of a request: ASGI's scope["headers"], aiohttp's raw_headers.
+
+        headers     an iterable of (name, value) pairs of bytes (or str); names are compared without case.
+                    Repeated lines of If-Match and If-None-Match are one list; those of a date or of If-Range
+                    make it invalid (RFC 9110 sections 5.3 and 13.1)
+        """
+        cdef object if_match = None, if_unmodified_since = None, if_none_match = None
+        cdef object if_modified_since = None, if_range = None, range = None
+        cdef object pair, value, earlier
+        cdef FieldName name
+        if type(headers) is not list and type(headers) is not tuple:
+            headers = as_list(headers)
+        for pair in headers:
+            if type(pair) is not tuple or len(<tuple>pair) != 2:
+                pair = as_pair(pair)
+            name = <FieldName>read_name(<object>PyTuple_GET_ITEM(pair, 0))
+            if name == _rules.NOT_OURS:
+                continue
+            value = (<tuple>pair)[1]
+            if not isinstance(value, (bytes, str)):  # nor None, which would mean that the field is absent
+                raise type_error("headers", _types.EXPECTED_VALUE, value)
+            if name == _rules.IF_MATCH:
+                earlier, if_match = if_match, value
+            elif name == _rules.IF_UNMODIFIED_SINCE:
+                earlier, if_unmodified_since = if_unmodified_since, value
+            elif name == _rules.IF_NONE_MATCH:
+                earlier, if_none_match = if_none_match, value
+            elif name == _rules.IF_MODIFIED_SINCE:
+                earlier, if_modified_since = if_modified_since, value
+            elif name == _rules.IF_RANGE:
+                earlier, if_range = if_range, value
+            else:
+                earlier, range = range, value
+            if earlier is not None:
+                return self.evaluate(st, method, now_ns=now_ns, **combine(headers))
+        return decide(
+            self, st, method, if_match, if_unmodified_since, if_none_match, if_modified_since, if_range,
+            range, now_ns,
+        )
+
+    def evaluate_environ(self, st, environ, *, now_ns=None):
+        """Like evaluate, from a WSGI environ (PEP 3333): REQUEST_METHOD, HTTP_IF_MATCH and so on.
+
+        environ     a dict; a ValueError says that it has no REQUEST_METHOD
+        """
+        if not isinstance(environ, dict):
+            raise type_error("environ", "dict", environ)
+        cdef object method = precond_dict_get(environ, "REQUEST_METHOD")
+        if method is None:
+            raise ValueError(_types.NO_METHOD)
+        cdef object range = precond_dict_get(environ, "HTTP_RANGE")
+        return decide(
+            self, st, method,
+            precond_dict_get(environ, "HTTP_IF_MATCH"),
+            precond_dict_get(environ, "HTTP_IF_UNMODIFIED_SINCE"),
+            precond_dict_get(environ, "HTTP_IF_NONE_MATCH"),
+            precond_dict_get(environ, "HTTP_IF_MODIFIED_SINCE"),
+            # Without Range it is ignored (RFC 9110 section 13.1.5), and a look-up is not free.
+            None if range is None else precond_dict_get(environ, "HTTP_IF_RANGE"),
+            range,
+            now_ns,
+        )
+
+    def explain(
+        self, st, method, *, if_match=None, if_unmodified_since=None, if_none_match=None,
+        if_modified_since=None, if_range=None, range=None, now_ns=None,
+    ):
+        """Like evaluate, but say why: an Explanation of the outcome, the field that decided, the section of
+        RFC 9110 and the reason in words.
+        """
+        return _explain(self, GRAMMAR, st, method, now_ns, {
+            "if_match": if_match,
+            "if_unmodified_since": if_unmodified_since,
+            "if_none_match": if_none_match,
+            "if_modified_since": if_modified_since,
+            "if_range": if_range,
+            "range": range,
+        })
+
+    def validators(self, st, *, now_ns=None):
+        """The ETag and Last-Modified that a response may carry now, as Validators.
+
+        Each is None until it is settled: until no later write can share it. An entity-tag is settled 20 ms
+        after its stamp (2 s where the stamp is a whole number of seconds), Last-Modified as long after the
+        whole second that the stamp is rounded up to. A stamp before 1990, in the future, or beyond 64 bits is
+        never settled.
+
+        st          as for evaluate; of given Validators the policy's switches apply, of None nothing is left
+        now_ns      POSIX nanoseconds; None: the clock is read
+
+        RFC 9110 sections 8.8.2.1, 8.8.2.2 and 8.8.3.1.
+        """
+        cdef Representation current
+        cdef int64_t now = read_now(now_ns)
+        cdef object _held = read_stat(self, st, &current)
+        cdef bint given = not current.has_stamp and isinstance(st, Validators)
+        cdef object etag = None
+        cdef object last_modified = None
+        if current.has_etag and (given or current.has_stamp and _rules.settled_etag(
+            current.stamp, self.choices.settle, now,
+        )):
+            etag = etag_string(&current)
+        if current.has_date and (given or current.has_stamp and _rules.settled_date(
+            current.stamp, self.choices.settle, now,
+        )):
+            last_modified = http_date_string(_rules.modification_date(&current))
+        return tuple_new(Validators, (etag, last_modified))
+
+    def etag(self, st):
+        """The entity-tag `"<stamp:x>-<size:x>"` (nanoseconds, bytes), with W/ where the policy is weak.
+
+        Literal: settled or not, sent or not. Of given Validators it is their own, which may be None.
+        RFC 9110 section 8.8.3.
+        """
+        cdef Representation current
+        cdef object _held = read_stat(self, st, &current)
+        if not current.exists:
+            raise type_error("st", _types.EXPECTED_REPRESENTATION, st)
+        if not current.has_stamp and current.etag.opaque_tag == NULL:
+            return None
+        return etag_string(&current)
+
+    def last_modified(self, st):
+        """The last modification date in POSIX seconds: the stamp rounded up to a whole second.
+
+        Literal, as etag is; of given Validators it is their own, which may be None. RFC 9110 section 8.8.2.
+        """
+        cdef Representation current
+        cdef object _held = read_stat(self, st, &current)
+        if not current.exists:
+            raise type_error("st", _types.EXPECTED_REPRESENTATION, st)
+        if isinstance(st, Validators):
+            return None if st.last_modified is None else current.date
+        if current.has_stamp:
+            return _rules.whole_seconds(current.stamp)
+        return -(-stat_number(st, self.stamp_name) // NS)  # beyond 64 bits
+
+
+def parse_http_date(value, *, now_ns=None):
+    """Parse an HTTP-date: POSIX seconds, or None for anything that is not one.
+
+    All three formats of RFC 9110 section 5.6.7, case-sensitive. The day must exist; the weekday must be
+    one, but need not be that of the date; second 60 is the first of the next minute; years 1 to 9999.
+    now_ns (POSIX nanoseconds; None: the clock) is what two-digit years are read by: at most 50 years ahead.
+    """
+    cdef Field field
+    cdef int64_t now = 0
+    cdef int64_t seconds
+    read_value(value, "value", &field)
+    if now_ns is not None or field.length > _httpdate.HTTP_DATE_LENGTH:
+        now = read_now(now_ns)
+    if _httpdate.parse_http_date(field.value, field.length, now, &seconds):
+        return seconds
+    return None
+
+
+def format_http_date(seconds):
+    """Format POSIX seconds as an IMF-fixdate, such as "Sun, 06 Nov 1994 08:49:37 GMT".
+
+    A ValueError says that the year is not one of 1 to 9999. RFC 9110 section 5.6.7.
+    """
+    cdef int overflow
+    if not isinstance(seconds, int):
+        raise type_error("seconds", "int", seconds)
+    cdef int64_t instant = PyLong_AsLongLongAndOverflow(seconds, &overflow)
+    if overflow or not FIRST <= instant <= LAST:
+        raise ValueError(_types.OUTSIDE_YEARS)
+    return http_date_string(instant)
+
+
+def parse_etags(value):
+    """Parse the value of If-Match or If-None-Match: a tuple of ETag, ANY for "*", or None where malformed.
+
+    An empty list is valid, and empty members do not count (RFC 9110 sections 5.6.1.2 and 8.8.3).
+    """
+    cdef Field field
+    cdef EntityTag tag
+    cdef list tags = []
+    read_value(value, "value", &field)
+    if _etag.is_any(field.value, field.length):
+        return ANY
+    cdef const unsigned char* at = field.value
+    cdef const unsigned char* end = at + field.length
+    while True:
+        at = _etag.skip_empty_members(at, end)
+        if at == end:
+            return tuple(tags)
+        at = _etag.scan_etag(at, end, &tag)
+        if at == NULL:
+            return None
+        tags.append(ETag(PyUnicode_DecodeLatin1(<char*>tag.opaque_tag + 1, tag.length - 2, NULL), tag.weak))
+        at = _etag.skip_comma(at, end)
+        if at == NULL:
+            return None
+
+
+cdef object GRAMMAR = Grammar(parse_etags, parse_http_date, format_http_date)
+cdef int64_t FIRST = _types.FIRST_SECOND
+cdef int64_t LAST = _types.LAST_SECOND

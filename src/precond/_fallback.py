@@ -1,0 +1,717 @@
+"""The reference back end, in plain Python; the compiled one gives the same answers.
+
+The functions of a field stand here under the same names and in the same order as in _rules.pxd, each pattern
+beside the grammar that it stands for. Field values are bytes without outer whitespace from `_field` on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias, overload
+
+from precond._explain import Grammar
+from precond._explain import explain as _explain
+from precond._fields import HeaderPairs, combine, octets
+from precond._types import (
+    ANY,
+    EXPECTED_NOW,
+    EXPECTED_REPRESENTATION,
+    EXPECTED_STAT,
+    FIRST_SECOND,
+    LAST_SECOND,
+    NO_METHOD,
+    NOT_A_DATE,
+    NOT_AN_ETAG,
+    NOW_TOO_WIDE,
+    OUTSIDE_YEARS,
+    ETag,
+    Explanation,
+    FieldValue,
+    IfModifiedSince,
+    Options,
+    Outcome,
+    Stamp,
+    StatResult,
+    Validators,
+    Wildcard,
+    check_options,
+    type_error,
+)
+
+NS: Final = 1_000_000_000  # nanoseconds in a second
+FIRST_MODIFICATION: Final = 631_152_000  # 1990-01-01, in seconds
+FINE_GRAIN: Final = 20_000_000  # ns: above the tick that stamps files on Linux and Windows
+COARSE_GRAIN: Final = 2_000_000_000  # ns: stamps of whole seconds are those of FAT, ext3, HFS+ and archives
+GRAIN_OF_STAMP: Final = -1  # the choice of `settle` that leaves it to the stamp
+
+PROCEED: Final = Outcome.PROCEED
+IGNORE_RANGE: Final = Outcome.IGNORE_RANGE
+NOT_MODIFIED: Final = Outcome.NOT_MODIFIED
+PRECONDITION_FAILED: Final = Outcome.PRECONDITION_FAILED
+
+
+# -- From arguments to bytes and numbers ---------------------------------------------------------------------
+
+
+def _value(value: object, argument: str) -> bytes:
+    """A field value, without the outer whitespace that is not part of it (RFC 9110 section 5.5)."""
+    return octets(value, argument).strip(b" \t")
+
+
+def _field(value: object, argument: str) -> bytes | None:
+    """A field value, or None where the field is not there."""
+    return None if value is None else octets(value, argument).strip(b" \t")
+
+
+def _now(now_ns: int | None) -> int:
+    if now_ns is None:
+        return time.time_ns()
+    if not isinstance(now_ns, int):
+        raise type_error("now_ns", EXPECTED_NOW, now_ns)
+    if not -(2**63) <= now_ns < 2**63:
+        raise ValueError(NOW_TOO_WIDE)
+    return now_ns
+
+
+# -- HTTP-date, section 5.6.7 --------------------------------------------------------------------------------
+
+_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTH_NUMBER: Final = {name: number for number, name in enumerate(_MONTHS, 1)}
+_EPOCH: Final = datetime(1970, 1, 1)
+
+_DAY_NAME: Final = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_DAY_NAME_L: Final = rb"(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
+_MONTH: Final = b"(" + b"|".join(_MONTHS) + b")"
+_TIME_OF_DAY: Final = rb"([0-9]{2}):([0-9]{2}):([0-9]{2})"
+
+# IMF-fixdate  = day-name "," SP date1 SP time-of-day SP GMT
+# date1        = day SP month SP year
+#
+# Sun, 06 Nov 1994 08:49:37 GMT
+_IMF_FIXDATE: Final = re.compile(
+    _DAY_NAME + rb", ([0-9]{2}) " + _MONTH + rb" ([0-9]{4}) " + _TIME_OF_DAY + rb" GMT"
+)
+
+# rfc850-date  = day-name-l "," SP date2 SP time-of-day SP GMT
+# date2        = day "-" month "-" 2DIGIT
+#
+# Sunday, 06-Nov-94 08:49:37 GMT
+_RFC850_DATE: Final = re.compile(
+    _DAY_NAME_L + rb", ([0-9]{2})-" + _MONTH + rb"-([0-9]{2}) " + _TIME_OF_DAY + rb" GMT"
+)
+
+# asctime-date = day-name SP date3 SP time-of-day SP year
+# date3        = month SP ( 2DIGIT / ( SP 1DIGIT ))
+#
+# Sun Nov  6 08:49:37 1994
+_ASCTIME_DATE: Final = re.compile(
+    _DAY_NAME + rb" " + _MONTH + rb" ([0-9]{2}| [0-9]) " + _TIME_OF_DAY + rb" ([0-9]{4})"
+)
+
+
+def _time_of_day(hour: bytes, minute: bytes, second: bytes) -> int:
+    """Seconds, or -1.
+
+    :60, the leap second, is allowed in any minute: it is the first second of the next one, as in POSIX time.
+    """
+    if int(hour) > 23 or int(minute) > 59 or int(second) > 60:
+        return -1
+    return 3600 * int(hour) + 60 * int(minute) + int(second)
+
+
+def _date_from_parts(year: int, month: int, day: int, time_of_day: int) -> int | None:
+    """Put the parts together where they are those of a day that exists, in the years 1 to 9999.
+
+    The weekday name is not compared with the date: to ignore a date for its weekday would open the guard of
+    an If-Unmodified-Since whose sender cannot compute weekdays.
+    """
+    if time_of_day < 0:
+        return None
+    try:
+        return (datetime(year, month, day) - _EPOCH).days * 86_400 + time_of_day
+    except ValueError:  # a day that does not exist, or the year 0
+        return None
+
+
+def _parse_imf_fixdate(value: bytes) -> int | None:
+    match = _IMF_FIXDATE.fullmatch(value)
+    if match is None:
+        return None
+    day, month, year, *time_parts = match.groups()
+    return _date_from_parts(int(year), _MONTH_NUMBER[month], int(day), _time_of_day(*time_parts))
+
+
+def _full_year(two_digit_year: int, month: int, day: int, time_of_day: int, now: int) -> int:
+    """The latest year with these last two digits in which the instant is at most 50 years after now.
+
+    Section 5.6.7 counts the 50 years to the timestamp, not to its year. Within the last year a day is its
+    month and number: February 29 is after the 28th and before March 1 in any year.
+    """
+    today = _EPOCH + timedelta(seconds=now // NS)
+    limit_year = today.year + 50
+    limit = (today.month, today.day, 3600 * today.hour + 60 * today.minute + today.second)
+    year = limit_year - limit_year % 100 + two_digit_year
+    if year > limit_year or (year == limit_year and (month, day, time_of_day) > limit):
+        year -= 100
+    return year
+
+
+def _parse_rfc850_date(value: bytes, now_ns: int | None) -> int | None:
+    match = _RFC850_DATE.fullmatch(value)
+    if match is None:
+        return None
+    day, month, year, *time_parts = match.groups()
+    parts = _MONTH_NUMBER[month], int(day), _time_of_day(*time_parts)
+    return _date_from_parts(_full_year(int(year), *parts, _now(now_ns)), *parts)
+
+
+def _parse_asctime_date(value: bytes) -> int | None:
+    match = _ASCTIME_DATE.fullmatch(value)
+    if match is None:
+        return None
+    month, day, *time_parts, year = match.groups()
+    return _date_from_parts(int(year), _MONTH_NUMBER[month], int(day), _time_of_day(*time_parts))
+
+
+def _parse_date(value: bytes, now_ns: int | None) -> int | None:
+    """HTTP-date = IMF-fixdate / obs-date, told apart by their lengths."""
+    if len(value) == 29:
+        return _parse_imf_fixdate(value)
+    if len(value) == 24:
+        return _parse_asctime_date(value)
+    return _parse_rfc850_date(value, now_ns)
+
+
+def parse_http_date(value: FieldValue, *, now_ns: int | None = None) -> int | None:
+    """Parse an HTTP-date: POSIX seconds, or None for anything that is not one.
+
+    All three formats of RFC 9110 section 5.6.7, case-sensitive. The day must exist; the weekday must be
+    one, but need not be that of the date; second 60 is the first of the next minute; years 1 to 9999.
+    now_ns (POSIX nanoseconds; None: the clock) is what two-digit years are read by: at most 50 years ahead.
+    """
+    if now_ns is not None:
+        _now(now_ns)
+    return _parse_date(_value(value, "value"), now_ns)
+
+
+def format_http_date(seconds: int) -> str:
+    """Format POSIX seconds as an IMF-fixdate, such as "Sun, 06 Nov 1994 08:49:37 GMT".
+
+    A ValueError says that the year is not one of 1 to 9999. RFC 9110 section 5.6.7.
+    """
+    if not isinstance(seconds, int):
+        raise type_error("seconds", "int", seconds)
+    if not FIRST_SECOND <= seconds <= LAST_SECOND:
+        raise ValueError(OUTSIDE_YEARS)
+    instant = _EPOCH + timedelta(seconds=seconds)
+    return (
+        f"{_WEEKDAYS[instant.weekday()]}, {instant.day:02} {_MONTHS[instant.month - 1].decode()}"
+        f" {instant.year:04} {instant.hour:02}:{instant.minute:02}:{instant.second:02} GMT"
+    )
+
+
+# -- entity-tag, section 8.8.3 -------------------------------------------------------------------------------
+
+# entity-tag = [ weak ] opaque-tag
+# weak       = %s"W/"
+# opaque-tag = DQUOTE *etagc DQUOTE
+# etagc      = %x21 / %x23-7E / obs-text
+_ENTITY_TAG: Final = re.compile(rb'(W/)?"([\x21\x23-\x7E\x80-\xFF]*)"')
+
+# One member of a list and all up to the next, where what stands before the first is stripped already. No two
+# parts can begin with the same byte, so that nothing is tried twice.
+#
+# #entity-tag => [ entity-tag ] *( OWS "," OWS [ entity-tag ] )      (section 5.6.1.2)
+_MEMBER: Final = re.compile(_ENTITY_TAG.pattern + rb"[ \t]*(?:,[ \t,]*|\Z)")
+
+
+_EntityTag: TypeAlias = tuple[bytes, bool]
+"""What stands between the quotes, and whether it is weak."""
+
+
+def _parse_list(value: bytes) -> list[_EntityTag] | None:
+    """The members of a list; None where it breaks the grammar anywhere."""
+    value = value.lstrip(b" \t,")
+    members = []
+    at = 0
+    while at < len(value):
+        match = _MEMBER.match(value, at)
+        if match is None:
+            return None
+        members.append((match[2], match[1] is not None))
+        at = match.end()
+    return members
+
+
+def _strongly_equal(one: _EntityTag, other: _EntityTag) -> bool:
+    """Strong comparison, section 8.8.3.2."""
+    return not one[1] and not other[1] and one[0] == other[0]
+
+
+def _weakly_equal(one: _EntityTag, other: _EntityTag) -> bool:
+    """Weak comparison, section 8.8.3.2."""
+    return one[0] == other[0]
+
+
+def parse_etags(value: FieldValue) -> tuple[ETag, ...] | Literal[Wildcard.ANY] | None:
+    """Parse the value of If-Match or If-None-Match: a tuple of ETag, ANY for "*", or None where malformed.
+
+    An empty list is valid, and empty members do not count (RFC 9110 sections 5.6.1.2 and 8.8.3).
+    """
+    field = _value(value, "value")
+    if field == b"*":
+        return ANY
+    members = _parse_list(field)
+    if members is None:
+        return None
+    return tuple(ETag(opaque.decode("latin-1"), weak) for opaque, weak in members)
+
+
+# -- What a stamp says ---------------------------------------------------------------------------------------
+
+
+def _is_modification_date(stamp: int) -> bool:
+    """False before 1990: 0, 1, 1980-01-01 and 1985-10-26 are what reproducible builds, package managers and
+    image layers write, and say nothing about the bytes."""
+    return stamp >= FIRST_MODIFICATION * NS
+
+
+def _to_whole_second(stamp: int) -> int:
+    """How many nanoseconds the next whole second is away."""
+    return -stamp % NS
+
+
+def _whole_seconds(stamp: int) -> int:
+    """The stamp rounded up, so that no later write within its second can share the date."""
+    return -(-stamp // NS)
+
+
+def _grain(stamp: int, settle: int) -> int:
+    if settle != GRAIN_OF_STAMP:
+        return settle
+    return FINE_GRAIN if stamp % NS else COARSE_GRAIN
+
+
+def _settled_etag(stamp: int, settle: int, now: int) -> bool:
+    """Whether no later write can be stamped with this stamp."""
+    return _is_modification_date(stamp) and now - stamp >= _grain(stamp, settle)
+
+
+def _settled_date(stamp: int, settle: int, now: int) -> bool:
+    """Whether no later write can have this Last-Modified, and it is not later than Date (8.8.2.1)."""
+    return _is_modification_date(stamp) and now - stamp >= _to_whole_second(stamp) + _grain(stamp, settle)
+
+
+# -- Section 13.1: one function a field ----------------------------------------------------------------------
+#
+# Each gives whether the condition is true, or None where the field is not there or is to be ignored. `etag`
+# is our entity-tag and `date` our modification date, None where the representation has none that counts.
+
+
+def _if_match(value: bytes | None, exists: bool, etag: _EntityTag | None) -> bool | None:
+    """Section 13.1.1. What is malformed matches nothing, so the guard fails closed.
+
+    If-Match = "*" / #entity-tag
+    """
+    if value is None:
+        return None
+    if value == b"*":
+        return exists
+    return etag is not None and any(_strongly_equal(member, etag) for member in _parse_list(value) or ())
+
+
+def _if_unmodified_since(value: bytes | None, date: int | None, now_ns: int | None) -> bool | None:
+    """Section 13.1.4. Ignored where it is not one valid date, or there is no modification date.
+
+    If-Unmodified-Since = HTTP-date
+    """
+    if value is None or date is None:
+        return None
+    since = _parse_date(value, now_ns)
+    if since is None:
+        return None
+    return date <= since
+
+
+def _if_none_match(value: bytes | None, exists: bool, etag: _EntityTag | None) -> bool | None:
+    """Section 13.1.2. What is malformed matches nothing.
+
+    If-None-Match = "*" / #entity-tag
+    """
+    if value is None:
+        return None
+    if value == b"*":
+        return not exists
+    return etag is None or not any(_weakly_equal(member, etag) for member in _parse_list(value) or ())
+
+
+def _if_modified_since(
+    value: bytes | None, date: int | None, mode: IfModifiedSince, now_ns: int | None
+) -> bool | None:
+    """Section 13.1.3. Ignored where it is not one valid date, or there is no modification date.
+
+    If-Modified-Since = HTTP-date
+    """
+    if value is None or mode == "off" or date is None:
+        return None
+    since = _parse_date(value, now_ns)
+    if since is None:
+        return None
+    if mode == "exact":
+        return date != since
+    return date > since
+
+
+def _if_range(
+    value: bytes | None,
+    etag: _EntityTag | None,
+    date: int | None,
+    stamp: int | None,
+    settle: int,
+    now_ns: int | None,
+) -> bool | None:
+    """Section 13.1.5. A tag must be strongly equal; a date must be ours, and strong in the sense of section
+    8.8.2.2, which only a settled stamp is. Anything else is false.
+
+    If-Range = entity-tag / HTTP-date
+    """
+    if value is None:
+        return None
+    match = _ENTITY_TAG.fullmatch(value)
+    if match is not None:
+        return etag is not None and _strongly_equal((match[2], match[1] is not None), etag)
+    if date is None or stamp is None:
+        return False
+    return _parse_date(value, now_ns) == date and _settled_date(stamp, settle, _now(now_ns))
+
+
+# -- The selected representation -----------------------------------------------------------------------------
+
+_Representation: TypeAlias = tuple[bool, _EntityTag | None, int | None, int | None]
+"""Whether there is one, our tag and our date where they count, and the stamp where it comes of a stat."""
+
+_UNCONDITIONAL: Final = frozenset({b"OPTIONS", b"TRACE", b"CONNECT"})
+
+
+def _read_stat(st: StatResult, stamp_name: str) -> tuple[int, int]:
+    """The only reader of stat results: the stamp and the size."""
+    try:
+        stamp, size = getattr(st, stamp_name), st.st_size
+    except AttributeError:
+        raise type_error("st", EXPECTED_STAT, st) from None
+    if not isinstance(stamp, int):
+        raise type_error(f"st.{stamp_name}", "int", stamp)
+    if not isinstance(size, int):
+        raise type_error("st.st_size", "int", size)
+    return stamp, size
+
+
+def _read_validators(given: Validators) -> tuple[_EntityTag | None, int | None]:
+    """An application's own validators, which are literal too."""
+    etag = date = None
+    if given.etag is not None:
+        if not isinstance(given.etag, str):
+            raise type_error("st.etag", "str or None", given.etag)
+        match = _ENTITY_TAG.fullmatch(_value(given.etag, "st.etag"))
+        if match is None:
+            raise ValueError(NOT_AN_ETAG.format(given.etag))
+        etag = match[2], match[1] is not None
+    if given.last_modified is not None:
+        if not isinstance(given.last_modified, str):
+            raise type_error("st.last_modified", "str or None", given.last_modified)
+        date = _parse_imf_fixdate(_value(given.last_modified, "st.last_modified"))
+        if date is None:
+            raise ValueError(NOT_A_DATE.format(given.last_modified))
+    return etag, date
+
+
+def _etag_string(opaque: bytes, weak: bool) -> str:
+    return f'{"W/" if weak else ""}"{opaque.decode("latin-1")}"'
+
+
+# -- Public names --------------------------------------------------------------------------------------------
+
+
+class Policy:
+    """The choices of one mount point, and the functions that honour them. Immutable.
+
+    etag, last_modified  send and honour that validator; off means never sent, and the fields about it are
+                         those about a validator that this server does not have
+    weak                 send W/"..."; then no If-Match list and no tag of If-Range ever matches
+    if_modified_since    "before" (RFC 9110 section 13.1.3), "exact" (survives a rollback to an older file
+                         too) or "off"
+    stamp                "mtime" or "ctime", which also survives what sets mtime back (touch -d, cp -p,
+                         rsync -t) but differs from one replica to the next; not on Windows
+    settle               seconds after which a stamp is taken to be final; None: 2 s for a whole number of
+                         seconds, 0.02 s otherwise
+
+    TypeError and ValueError name the argument that is wrong.
+    """
+
+    __slots__ = ("_settle", "_stamp", "options")
+
+    options: Options
+    _settle: int
+    _stamp: str
+
+    def __init__(
+        self,
+        *,
+        etag: bool = True,
+        last_modified: bool = True,
+        weak: bool = False,
+        if_modified_since: IfModifiedSince = "before",
+        stamp: Stamp = "mtime",
+        settle: float | None = None,
+    ) -> None:
+        options = check_options(etag, last_modified, weak, if_modified_since, stamp, settle)
+        object.__setattr__(self, "options", options)
+        object.__setattr__(self, "_settle", options.settle_ns())
+        object.__setattr__(self, "_stamp", f"st_{stamp}_ns")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Policy is immutable: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Policy is immutable: {name} cannot be deleted")
+
+    def __repr__(self) -> str:
+        return repr(self.options)
+
+    def __eq__(self, other: object) -> bool:
+        return self.options == other.options if isinstance(other, Policy) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.options)
+
+    def __reduce__(self) -> tuple[partial[Policy], tuple[()]]:
+        return partial(type(self), **self.options._asdict()), ()
+
+    def _represent(self, st: StatResult | Validators | None) -> _Representation:
+        options = self.options
+        etag: _EntityTag | None
+        date: int | None
+        stamp: int | None
+        if st is None:
+            return False, None, None, None
+        if isinstance(st, Validators):
+            etag, date = _read_validators(st)
+            stamp = None
+        else:
+            stamp, size = _read_stat(st, self._stamp)
+            etag = b"%x-%x" % (stamp, size), False
+            date = _whole_seconds(stamp) if _is_modification_date(stamp) else None
+        if etag is not None and options.weak:
+            etag = etag[0], True
+        return True, etag if options.etag else None, date if options.last_modified else None, stamp
+
+    def evaluate(
+        self,
+        st: StatResult | Validators | None,
+        method: FieldValue,
+        *,
+        if_match: FieldValue | None = None,
+        if_unmodified_since: FieldValue | None = None,
+        if_none_match: FieldValue | None = None,
+        if_modified_since: FieldValue | None = None,
+        if_range: FieldValue | None = None,
+        range: FieldValue | None = None,
+        now_ns: int | None = None,
+    ) -> Outcome:
+        """Decide what to do with a request that carries these fields.
+
+        st          an os.stat_result; any object with st_mtime_ns and st_size (st_ctime_ns where
+                    stamp="ctime"); the Validators of a representation that is no file; or None: there is no
+                    current representation
+        method      the request method, case-sensitive
+        if_match, if_unmodified_since, if_none_match, if_modified_since, if_range, range
+                    field values, str (Latin-1 or surrogateescape) or bytes; None: the field is absent; the
+                    empty string: it is present and empty. Repeated lines come joined by ", "
+        now_ns      POSIX nanoseconds; None: the clock is read, and only for the date of an If-Range and the
+                    two-digit year of an obsolete date
+
+        Gives an Outcome. Whatever the values are, nothing is raised for them; a TypeError or ValueError names
+        an argument of a wrong type, an invalid member of Validators, or a now_ns beyond 64 bits.
+        RFC 9110 section 13.2.
+        """
+        name = octets(method, "method")
+        if now_ns is not None:
+            _now(now_ns)
+        if (
+            if_none_match is None
+            and if_modified_since is None
+            and range is None
+            and if_match is None
+            and if_unmodified_since is None
+            and if_range is None
+        ):
+            if type(st) is not os.stat_result:
+                self._represent(st)  # refuses what is no stat result, whatever the client sends
+            return PROCEED
+        guard = _field(if_match, "if_match")
+        unmodified_since = _field(if_unmodified_since, "if_unmodified_since")
+        none_match = _field(if_none_match, "if_none_match")
+        modified_since = _field(if_modified_since, "if_modified_since")
+        range_validator = _field(if_range, "if_range")
+        ranges = _field(range, "range")
+        exists, etag, date, stamp = self._represent(st)
+
+        # Section 13.2.2, from here to the end
+        safe = name == b"GET" or name == b"HEAD"
+        if name not in _UNCONDITIONAL:
+            # 1. If-Match
+            held = _if_match(guard, exists, etag)
+            if held is False:
+                return PRECONDITION_FAILED
+            # 2. Without If-Match: If-Unmodified-Since
+            if held is None and _if_unmodified_since(unmodified_since, date, now_ns) is False:
+                return PRECONDITION_FAILED
+            # 3. If-None-Match
+            held = _if_none_match(none_match, exists, etag)
+            if held is False:
+                return NOT_MODIFIED if safe else PRECONDITION_FAILED
+            # 4. GET or HEAD, without If-None-Match: If-Modified-Since
+            mode = self.options.if_modified_since
+            if held is None and safe and _if_modified_since(modified_since, date, mode, now_ns) is False:
+                return NOT_MODIFIED
+        # 5. Range: GET is the only method that has it (section 14.2), and If-Range may take it away
+        if ranges is None:
+            return PROCEED
+        if name != b"GET" or _if_range(range_validator, etag, date, stamp, self._settle, now_ns) is False:
+            return IGNORE_RANGE
+        return PROCEED
+
+    def evaluate_raw(
+        self,
+        st: StatResult | Validators | None,
+        method: FieldValue,
+        headers: HeaderPairs,
+        *,
+        now_ns: int | None = None,
+    ) -> Outcome:
+        """Like evaluate, from the header pairs of a request: ASGI's scope["headers"], aiohttp's raw_headers.
+
+        headers     an iterable of (name, value) pairs of bytes (or str); names are compared without case.
+                    Repeated lines of If-Match and If-None-Match are one list; those of a date or of If-Range
+                    make it invalid (RFC 9110 sections 5.3 and 13.1)
+        """
+        return self.evaluate(st, method, now_ns=now_ns, **combine(headers))
+
+    def evaluate_environ(
+        self, st: StatResult | Validators | None, environ: dict[str, Any], *, now_ns: int | None = None
+    ) -> Outcome:
+        """Like evaluate, from a WSGI environ (PEP 3333): REQUEST_METHOD, HTTP_IF_MATCH and so on.
+
+        environ     a dict; a ValueError says that it has no REQUEST_METHOD
+        """
+        if not isinstance(environ, dict):
+            raise type_error("environ", "dict", environ)
+        method = environ.get("REQUEST_METHOD")
+        if method is None:
+            raise ValueError(NO_METHOD)
+        range = environ.get("HTTP_RANGE")
+        return self.evaluate(
+            st,
+            method,
+            if_match=environ.get("HTTP_IF_MATCH"),
+            if_unmodified_since=environ.get("HTTP_IF_UNMODIFIED_SINCE"),
+            if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
+            if_modified_since=environ.get("HTTP_IF_MODIFIED_SINCE"),
+            # Without Range it is ignored (RFC 9110 section 13.1.5).
+            if_range=None if range is None else environ.get("HTTP_IF_RANGE"),
+            range=range,
+            now_ns=now_ns,
+        )
+
+    def explain(
+        self,
+        st: StatResult | Validators | None,
+        method: FieldValue,
+        *,
+        if_match: FieldValue | None = None,
+        if_unmodified_since: FieldValue | None = None,
+        if_none_match: FieldValue | None = None,
+        if_modified_since: FieldValue | None = None,
+        if_range: FieldValue | None = None,
+        range: FieldValue | None = None,
+        now_ns: int | None = None,
+    ) -> Explanation:
+        """Like evaluate, but say why: an Explanation of the outcome, the field that decided, the section of
+        RFC 9110 and the reason in words.
+        """
+        fields: dict[str, FieldValue | None] = {
+            "if_match": if_match,
+            "if_unmodified_since": if_unmodified_since,
+            "if_none_match": if_none_match,
+            "if_modified_since": if_modified_since,
+            "if_range": if_range,
+            "range": range,
+        }
+        return _explain(self, _GRAMMAR, st, method, now_ns, fields)
+
+    def validators(self, st: StatResult | Validators | None, *, now_ns: int | None = None) -> Validators:
+        """The ETag and Last-Modified that a response may carry now, as Validators.
+
+        Each is None until it is settled: until no later write can share it. An entity-tag is settled 20 ms
+        after its stamp (2 s where the stamp is a whole number of seconds), Last-Modified as long after the
+        whole second that the stamp is rounded up to. A stamp before 1990, in the future, or beyond 64 bits is
+        never settled.
+
+        st          as for evaluate; of given Validators the policy's switches apply, of None nothing is left
+        now_ns      POSIX nanoseconds; None: the clock is read
+
+        RFC 9110 sections 8.8.2.1, 8.8.2.2 and 8.8.3.1.
+        """
+        now = _now(now_ns)
+        _, etag, date, stamp = self._represent(st)
+        if stamp is not None:
+            if not _settled_etag(stamp, self._settle, now):
+                etag = None
+            if not _settled_date(stamp, self._settle, now):
+                date = None
+        return Validators(
+            None if etag is None else _etag_string(*etag), None if date is None else format_http_date(date)
+        )
+
+    @overload
+    def etag(self, st: Validators) -> str | None: ...
+    @overload
+    def etag(self, st: StatResult) -> str: ...
+    def etag(self, st: StatResult | Validators) -> str | None:
+        """The entity-tag `"<stamp:x>-<size:x>"` (nanoseconds, bytes), with W/ where the policy is weak.
+
+        Literal: settled or not, sent or not. Of given Validators it is their own, which may be None.
+        RFC 9110 section 8.8.3.
+        """
+        weak = self.options.weak
+        if st is None:
+            raise type_error("st", EXPECTED_REPRESENTATION, st)
+        if isinstance(st, Validators):
+            etag, _ = _read_validators(st)
+            return None if etag is None else _etag_string(etag[0], weak or etag[1])
+        return _etag_string(b"%x-%x" % _read_stat(st, self._stamp), weak)
+
+    @overload
+    def last_modified(self, st: Validators) -> int | None: ...
+    @overload
+    def last_modified(self, st: StatResult) -> int: ...
+    def last_modified(self, st: StatResult | Validators) -> int | None:
+        """The last modification date in POSIX seconds: the stamp rounded up to a whole second.
+
+        Literal, as etag is; of given Validators it is their own, which may be None. RFC 9110 section 8.8.2.
+        """
+        if st is None:
+            raise type_error("st", EXPECTED_REPRESENTATION, st)
+        if isinstance(st, Validators):
+            _, date = _read_validators(st)
+            return date
+        stamp, _ = _read_stat(st, self._stamp)
+        return _whole_seconds(stamp)
+
+
+_GRAMMAR: Final = Grammar(parse_etags, parse_http_date, format_http_date)

@@ -1,0 +1,283 @@
+# cython: cdivision=True
+# HTTP-date, RFC 9110 section 5.6.7, between bytes and POSIX seconds.
+#
+#     HTTP-date = IMF-fixdate / obs-date
+#     obs-date  = rfc850-date / asctime-date
+#
+# The three formats differ in length (29, 30 to 33, and 24 bytes), so the length alone says which one a
+# value can be, and within a format everything stands at a fixed offset. Each parser looks at the separators
+# and names first, then at the digits; that the day exists is checked once, where the parts are put together.
+#
+# A function that parses answers whether it could, and writes the seconds only then.
+# Nothing here knows Python: bytes are a pointer and a length, nothing ends with NUL.
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcmp, memcpy
+
+cdef enum:
+    DAYS_TO_EPOCH = 719162  # from 0001-01-01 to 1970-01-01
+    SECONDS_A_DAY = 86_400
+    NS_A_SECOND = 1_000_000_000
+    NOT_DIGITS = 10000  # larger than any number that stands in a date
+    HTTP_DATE_LENGTH = 29  # of an IMF-fixdate, the only format that is sent
+
+
+cdef inline bint is_leap(int year) noexcept nogil:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+cdef inline int days_in_month(int year, int month) noexcept nogil:
+    if month == 2:
+        return 29 if is_leap(year) else 28
+    return 30 + ((month + (month >> 3)) & 1)
+
+
+cdef inline int days_before_year(int year) noexcept nogil:
+    """Days from 0001-01-01 to January 1 of `year`, which is 1 or later."""
+    cdef int past = year - 1
+    return 365 * past + past // 4 - past // 100 + past // 400
+
+
+cdef inline int february_lack(int year, int month) noexcept nogil:
+    """How many of the 30 days that the month formulas give to February are missing before `month`."""
+    if month <= 2:
+        return 0
+    return 1 if is_leap(year) else 2
+
+
+cdef inline int64_t days_from_civil(int year, int month, int day) noexcept nogil:
+    """Days from 1970-01-01; a February 29 that does not exist is March 1."""
+    # 367/12 days a month spreads the 30s and 31s of a year over its twelve months.
+    return (days_before_year(year) + (367 * month - 362) // 12 - february_lack(year, month)
+            + day - 1 - DAYS_TO_EPOCH)
+
+
+cdef inline void civil_from_days(int64_t days, int* year, int* month, int* day) noexcept nogil:
+    """The inverse, for days of the years 1 to 9999."""
+    cdef int since_0001 = <int>(days + DAYS_TO_EPOCH)
+    year[0] = since_0001 * 400 // 146097 + 1  # mean years: at most one off
+    if days_before_year(year[0]) > since_0001:
+        year[0] -= 1
+    elif days_before_year(year[0] + 1) <= since_0001:
+        year[0] += 1
+    cdef int day_of_year = since_0001 - days_before_year(year[0])
+    cdef int january_february = 60 if is_leap(year[0]) else 59
+    if day_of_year >= january_february:
+        day_of_year += february_lack(year[0], 3)
+    month[0] = (12 * day_of_year + 373) // 367
+    day[0] = day_of_year - (367 * month[0] - 362) // 12 + 1
+
+
+cdef inline int two_digits(const unsigned char* at) noexcept nogil:
+    """2DIGIT, or NOT_DIGITS."""
+    cdef unsigned int tens = at[0] - c"0"
+    cdef unsigned int ones = at[1] - c"0"
+    if tens > 9 or ones > 9:
+        return NOT_DIGITS
+    return 10 * tens + ones
+
+
+cdef inline int four_digits(const unsigned char* at) noexcept nogil:
+    """4DIGIT, or a number above 9999."""
+    return 100 * two_digits(at) + two_digits(at + 2)
+
+
+cdef inline unsigned int letters(
+    unsigned char first, unsigned char second, unsigned char third,
+) noexcept nogil:
+    return (first << 16) | (second << 8) | third
+
+
+cdef inline bint is_day_name(const unsigned char* at) noexcept nogil:
+    """day-name, case-sensitive. It is not compared with the date: see date_from_parts."""
+    cdef unsigned int name = letters(at[0], at[1], at[2])
+    return (name == letters(c"M", c"o", c"n") or name == letters(c"T", c"u", c"e")
+            or name == letters(c"W", c"e", c"d") or name == letters(c"T", c"h", c"u")
+            or name == letters(c"F", c"r", c"i") or name == letters(c"S", c"a", c"t")
+            or name == letters(c"S", c"u", c"n"))
+
+
+cdef inline bint is_day_name_l(const unsigned char* at, size_t length) noexcept nogil:
+    """day-name-l, case-sensitive."""
+    if length == 6:
+        return (memcmp(at, b"Monday", 6) == 0 or memcmp(at, b"Friday", 6) == 0
+                or memcmp(at, b"Sunday", 6) == 0)
+    if length == 7:
+        return memcmp(at, b"Tuesday", 7) == 0
+    if length == 8:
+        return memcmp(at, b"Thursday", 8) == 0 or memcmp(at, b"Saturday", 8) == 0
+    return length == 9 and memcmp(at, b"Wednesday", 9) == 0
+
+
+cdef inline int month_number(const unsigned char* at) noexcept nogil:
+    """month, case-sensitive: 1 to 12, or 0."""
+    cdef unsigned int name = letters(at[0], at[1], at[2])
+    if name == letters(c"J", c"a", c"n"):
+        return 1
+    if name == letters(c"F", c"e", c"b"):
+        return 2
+    if name == letters(c"M", c"a", c"r"):
+        return 3
+    if name == letters(c"A", c"p", c"r"):
+        return 4
+    if name == letters(c"M", c"a", c"y"):
+        return 5
+    if name == letters(c"J", c"u", c"n"):
+        return 6
+    if name == letters(c"J", c"u", c"l"):
+        return 7
+    if name == letters(c"A", c"u", c"g"):
+        return 8
+    if name == letters(c"S", c"e", c"p"):
+        return 9
+    if name == letters(c"O", c"c", c"t"):
+        return 10
+    if name == letters(c"N", c"o", c"v"):
+        return 11
+    if name == letters(c"D", c"e", c"c"):
+        return 12
+    return 0
+
+
+cdef inline int time_of_day(const unsigned char* at) noexcept nogil:
+    """time-of-day = hour ":" minute ":" second, as seconds; or -1.
+
+    :60, the leap second, is allowed in any minute: it is the first second of the next one, as in POSIX time.
+    """
+    cdef int hour = two_digits(at)
+    cdef int minute = two_digits(at + 3)
+    cdef int second = two_digits(at + 6)
+    if at[2] != c":" or at[5] != c":" or hour > 23 or minute > 59 or second > 60:
+        return -1
+    return 3600 * hour + 60 * minute + second
+
+
+cdef inline bint date_from_parts(
+    int year, int month, int day, int time, int64_t* seconds,
+) noexcept nogil:
+    """Put the parts together where they are those of a day that exists, in the years 1 to 9999.
+
+    The weekday name is not compared with the date: to ignore a date for its weekday would open the guard of
+    an If-Unmodified-Since whose sender cannot compute weekdays.
+    """
+    if not (1 <= year <= 9999 and month >= 1 and 1 <= day <= days_in_month(year, month) and time >= 0):
+        return False
+    seconds[0] = days_from_civil(year, month, day) * SECONDS_A_DAY + time
+    return True
+
+
+cdef inline bint parse_imf_fixdate(const unsigned char* at, int64_t* seconds) noexcept nogil:
+    # IMF-fixdate  = day-name "," SP date1 SP time-of-day SP GMT
+    # date1        = day SP month SP year
+    #
+    # Sun, 06 Nov 1994 08:49:37 GMT
+    # 0    5  8   12   17       26
+    if not (at[3] == c"," and at[4] == c" " and at[7] == c" " and at[11] == c" " and at[16] == c" "
+            and memcmp(at + 25, b" GMT", 4) == 0 and is_day_name(at)):
+        return False
+    return date_from_parts(four_digits(at + 12), month_number(at + 8), two_digits(at + 5),
+                           time_of_day(at + 17), seconds)
+
+
+cdef inline int in_year(int month, int day, int time) noexcept nogil:
+    """A number that grows with the instant; not a count of seconds."""
+    return (32 * month + day) * SECONDS_A_DAY + time
+
+
+cdef inline int full_year(
+    int two_digit_year, int month, int day, int time, int64_t now,
+) noexcept nogil:
+    """The latest year with these last two digits in which the instant is at most 50 years after now.
+
+    Section 5.6.7 counts the 50 years to the timestamp, not to its year. Within the last year a day is its
+    month and number: February 29 is after the 28th and before March 1 in any year.
+    """
+    cdef int64_t seconds = now // NS_A_SECOND - (1 if now % NS_A_SECOND < 0 else 0)  # C rounds towards zero
+    cdef int time_now = <int>(seconds % SECONDS_A_DAY)
+    if time_now < 0:
+        time_now += SECONDS_A_DAY
+    cdef int limit_year, limit_month, limit_day
+    civil_from_days((seconds - time_now) // SECONDS_A_DAY, &limit_year, &limit_month, &limit_day)
+    limit_year += 50
+    cdef int year = limit_year - limit_year % 100 + two_digit_year
+    if year > limit_year or year == limit_year and (
+        in_year(month, day, time) > in_year(limit_month, limit_day, time_now)
+    ):
+        year -= 100
+    return year
+
+
+cdef inline bint parse_rfc850_date(
+    const unsigned char* at, size_t length, int64_t now, int64_t* seconds,
+) noexcept nogil:
+    # rfc850-date  = day-name-l "," SP date2 SP time-of-day SP GMT
+    # date2        = day "-" month "-" 2DIGIT
+    #
+    # Sunday, 06-Nov-94 08:49:37 GMT
+    #       0 2  5   9  11       20       counted from the comma
+    cdef size_t name_length = length - 24
+    if not is_day_name_l(at, name_length):
+        return False
+    at += name_length
+    if not (at[0] == c"," and at[1] == c" " and at[4] == c"-" and at[8] == c"-" and at[11] == c" "
+            and memcmp(at + 20, b" GMT", 4) == 0):
+        return False
+    cdef int day = two_digits(at + 2)
+    cdef int month = month_number(at + 5)
+    cdef int year = two_digits(at + 9)
+    cdef int time = time_of_day(at + 12)
+    if year > 99 or month == 0 or day > 31 or time < 0:
+        return False
+    return date_from_parts(full_year(year, month, day, time, now), month, day, time, seconds)
+
+
+cdef inline bint parse_asctime_date(const unsigned char* at, int64_t* seconds) noexcept nogil:
+    # asctime-date = day-name SP date3 SP time-of-day SP year
+    # date3        = month SP ( 2DIGIT / ( SP 1DIGIT ))
+    #
+    # Sun Nov  6 08:49:37 1994
+    # 0   4   8  11       20
+    cdef unsigned char padded[2]
+    if not (at[3] == c" " and at[7] == c" " and at[10] == c" " and at[19] == c" " and is_day_name(at)):
+        return False
+    padded[0] = c"0" if at[8] == c" " else at[8]
+    padded[1] = at[9]
+    return date_from_parts(four_digits(at + 20), month_number(at + 4), two_digits(padded),
+                           time_of_day(at + 11), seconds)
+
+
+cdef inline bint parse_http_date(
+    const unsigned char* value, size_t length, int64_t now, int64_t* seconds,
+) noexcept nogil:
+    """Parse an HTTP-date without outer whitespace; `now`, in POSIX nanoseconds, is read for a two-digit year
+    alone."""
+    if length == 29:
+        return parse_imf_fixdate(value, seconds)
+    if length == 24:
+        return parse_asctime_date(value, seconds)
+    if 30 <= length <= 33:
+        return parse_rfc850_date(value, length, now, seconds)
+    return False
+
+
+cdef inline void write_two_digits(unsigned char* out, int number) noexcept nogil:
+    out[0] = <unsigned char>(c"0" + number // 10)
+    out[1] = <unsigned char>(c"0" + number % 10)
+
+
+cdef inline void format_http_date(unsigned char* out, int64_t seconds) noexcept nogil:
+    """Write the IMF-fixdate, HTTP_DATE_LENGTH bytes, of an instant in the years 1 to 9999."""
+    cdef int64_t since_0001 = seconds + <int64_t>DAYS_TO_EPOCH * SECONDS_A_DAY
+    cdef int days = <int>(since_0001 // SECONDS_A_DAY)
+    cdef int time = <int>(since_0001 % SECONDS_A_DAY)
+    cdef int year, month, day
+    civil_from_days(days - DAYS_TO_EPOCH, &year, &month, &day)
+    memcpy(out, b"Sun, 06 Nov 1994 08:49:37 GMT", HTTP_DATE_LENGTH)
+    memcpy(out, <const char*>b"MonTueWedThuFriSatSun" + 3 * (days % 7), 3)  # 0001-01-01 was a Monday
+    write_two_digits(out + 5, day)
+    memcpy(out + 8, <const char*>b"JanFebMarAprMayJunJulAugSepOctNovDec" + 3 * (month - 1), 3)
+    write_two_digits(out + 12, year // 100)
+    write_two_digits(out + 14, year % 100)
+    write_two_digits(out + 17, time // 3600)
+    write_two_digits(out + 20, time // 60 % 60)
+    write_two_digits(out + 23, time % 60)

@@ -1,0 +1,172 @@
+"""What both back ends share, so that `is` and `isinstance` hold across them."""
+
+from __future__ import annotations
+
+import enum
+import math
+import sys
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+
+FieldValue: TypeAlias = str | bytes
+"""A field value as the server hands it over: bytes, or str that holds Latin-1 or surrogateescape."""
+
+IfModifiedSince: TypeAlias = Literal["exact", "before", "off"]
+Stamp: TypeAlias = Literal["mtime", "ctime"]
+
+
+class StatResult(Protocol):
+    """What is read of a stat result; `st_ctime_ns` besides where the policy says `stamp="ctime"`."""
+
+    @property
+    def st_mtime_ns(self) -> int: ...
+    @property
+    def st_size(self) -> int: ...
+
+
+class Outcome(enum.IntEnum):
+    """What to do with the request.
+
+    PROCEED              do what the method asks; a Range field, if there is one, may be honoured
+    IGNORE_RANGE         proceed, but as if there were no Range field
+    NOT_MODIFIED         answer 304, without content
+    PRECONDITION_FAILED  answer 412, without performing the method
+    """
+
+    PROCEED = 0
+    IGNORE_RANGE = 1
+    NOT_MODIFIED = 304
+    PRECONDITION_FAILED = 412
+
+
+class Validators(NamedTuple):
+    """The values of the ETag and Last-Modified fields of a response; None means: not sent.
+
+    Accepted wherever a stat result is: an application that has an entity-tag of its own for a dynamic
+    response gives `Validators('"rev-17"')` and is evaluated by the same rules.
+    """
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class ETag(NamedTuple):
+    """One entity-tag (RFC 9110 section 8.8.3): what stands between the quotes, and whether `W/` came first.
+
+    The opaque part is text of one character a byte (Latin-1), whatever type it was parsed from;
+    `str(tag)` is the tag as it is sent.
+    """
+
+    opaque: str
+    weak: bool = False
+
+    def __str__(self) -> str:
+        return f'W/"{self.opaque}"' if self.weak else f'"{self.opaque}"'
+
+
+class Wildcard(enum.Enum):
+    """The type of `ANY`, the value of a field that is `*`."""
+
+    ANY = "*"
+
+
+ANY: Final = Wildcard.ANY
+
+
+class Explanation(NamedTuple):
+    """An outcome, and why.
+
+    outcome  what `evaluate` gives for the same arguments
+    field    the name of the field that decided, or None where none was evaluated
+    section  the section of RFC 9110 whose rule decided
+    reason   the rule in words: what was compared with what, and how
+    """
+
+    outcome: Outcome
+    field: str | None
+    section: str
+    reason: str
+
+
+class Options(NamedTuple):
+    """The choices of a Policy, checked."""
+
+    etag: bool
+    last_modified: bool
+    weak: bool
+    if_modified_since: IfModifiedSince
+    stamp: Stamp
+    settle: float | None
+
+    def settle_ns(self) -> int:
+        """Nanoseconds, or -1 where the grain of the stamp decides."""
+        return -1 if self.settle is None else round(self.settle * 1_000_000_000)
+
+    def __repr__(self) -> str:
+        """`Policy(weak=True)`: what differs from the default."""
+        changed = (
+            f"{name}={value!r}"
+            for name, value, default in zip(self._fields, self, DEFAULT_OPTIONS, strict=True)
+            if value != default
+        )
+        return f"Policy({', '.join(changed)})"
+
+
+DEFAULT_OPTIONS: Final = Options(True, True, False, "before", "mtime", None)
+
+
+def check_options(
+    etag: bool,
+    last_modified: bool,
+    weak: bool,
+    if_modified_since: IfModifiedSince,
+    stamp: Stamp,
+    settle: float | None,
+) -> Options:
+    """The arguments of Policy as Options, or a TypeError or ValueError that names the wrong one."""
+    for name, switch in (("etag", etag), ("last_modified", last_modified), ("weak", weak)):
+        if not isinstance(switch, bool):
+            raise type_error(name, "bool", switch)
+    _check_choice("if_modified_since", if_modified_since, ("exact", "before", "off"))
+    _check_choice("stamp", stamp, ("mtime", "ctime"))
+    if stamp == "ctime" and sys.platform == "win32":
+        # There st_ctime is the time of creation, which no later write changes.
+        raise ValueError("stamp: 'ctime' is not the time of the last change on Windows")
+    if settle is not None:
+        if isinstance(settle, bool) or not isinstance(settle, (int, float)):
+            raise type_error("settle", "a number of seconds or None", settle)
+        if not (math.isfinite(settle) and 0 <= settle <= MAX_SETTLE):
+            raise ValueError(f"settle: expected seconds from 0 to {MAX_SETTLE}, got {settle!r}")
+    return Options(etag, last_modified, weak, if_modified_since, stamp, settle)
+
+
+def _check_choice(argument: str, value: object, choices: tuple[str, ...]) -> None:
+    if not isinstance(value, str):
+        raise type_error(argument, "str", value)
+    if value not in choices:
+        raise ValueError(f"{argument}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+MAX_SETTLE: Final = 1_000_000_000
+"""Seconds; some 31 years, so that nanoseconds of it stay far within 64 bits."""
+
+FIRST_SECOND: Final = -62_135_596_800
+LAST_SECOND: Final = 253_402_300_799
+"""POSIX seconds of 0001-01-01 00:00:00 and 9999-12-31 23:59:59, the years that an IMF-fixdate can write."""
+
+EXPECTED_REPRESENTATION: Final = (
+    "an os.stat_result, an object with st_mtime_ns and st_size (st_ctime_ns where stamp='ctime'),"
+    " or precond.Validators"
+)
+EXPECTED_STAT: Final = f"{EXPECTED_REPRESENTATION}, or None"
+EXPECTED_VALUE: Final = "str or bytes"
+EXPECTED_HEADERS: Final = "an iterable of (name, value) pairs of bytes"
+EXPECTED_NOW: Final = "int (POSIX nanoseconds) or None"
+NOW_TOO_WIDE: Final = "now_ns: expected POSIX nanoseconds within 64 bits (years 1678 to 2262)"
+NO_METHOD: Final = "environ: expected a REQUEST_METHOD in it"
+NOT_AN_ETAG: Final = "st.etag: expected an entity-tag such as '\"x\"' or 'W/\"x\"', got {!r}"
+NOT_A_DATE: Final = "st.last_modified: expected a date as format_http_date() gives, got {!r}"
+OUTSIDE_YEARS: Final = "seconds: expected an instant in the years 1 to 9999"
+
+
+def type_error(argument: str, expected: str, value: object) -> TypeError:
+    return TypeError(f"{argument}: expected {expected}, got {type(value).__name__}")
