@@ -1,0 +1,32 @@
+"""Both back ends, one after the other, for every test that takes `backend`."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from precond import _fallback
+
+settings.register_profile("precond", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("precond")
+
+PURE = os.environ.get("PRECOND_NO_EXTENSIONS", "0") not in ("", "0")
+
+
+def back_ends() -> list[ModuleType]:
+    """All that are to be tested: the compiled one is left out by PRECOND_NO_EXTENSIONS alone, and must not be
+    missing by accident."""
+    if PURE:
+        return [_fallback]
+    from precond import _core
+
+    return [_core, _fallback]
+
+
+@pytest.fixture(params=back_ends(), ids=lambda module: module.__name__.rpartition(".")[2])
+def backend(request: pytest.FixtureRequest) -> ModuleType:
+    module: ModuleType = request.param
+    return module

@@ -1,0 +1,321 @@
+"""A programmer's mistake is an error that names the argument; the network's bytes never are one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+import precond
+from precond import Outcome, Validators
+
+ST = SimpleNamespace(st_mtime_ns=1_700_000_000_123_456_789, st_ctime_ns=1, st_size=95)
+FIELDS = ("if_match", "if_unmodified_since", "if_none_match", "if_modified_since", "if_range", "range")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_a_field_is_text_or_bytes(backend: ModuleType, name: str, method: str) -> None:
+    policy = backend.Policy()
+    with pytest.raises(TypeError, match=rf"^{name}: expected str or bytes, got int$"):
+        policy.evaluate(ST, method, **{name: 1})
+    with pytest.raises(TypeError, match=rf"^{name}: expected str or bytes, got bytearray$"):
+        policy.explain(ST, method, **{name: bytearray(b"x")})
+
+
+@pytest.mark.parametrize("fields", [{}, {"if_none_match": "*"}])
+@pytest.mark.parametrize(
+    "st", ["index.html", 5, b"x", SimpleNamespace(st_size=1), SimpleNamespace(st_mtime_ns=1)]
+)
+def test_st_is_a_stat_result(backend: ModuleType, st: Any, fields: dict[str, str]) -> None:
+    policy = backend.Policy()
+    for call in (
+        lambda: policy.evaluate(st, "GET", **fields),
+        lambda: policy.evaluate_raw(st, "GET", []),
+        lambda: policy.evaluate_environ(st, {"REQUEST_METHOD": "GET"}),
+        lambda: policy.explain(st, "GET", **fields),
+        lambda: policy.validators(st),
+        lambda: policy.etag(st),
+        lambda: policy.last_modified(st),
+    ):
+        with pytest.raises(TypeError, match=r"^st: expected an os\.stat_result, an object with st_mtime_ns"):
+            call()
+
+
+def test_numbers_of_a_stat_are_integers(backend: ModuleType) -> None:
+    policy = backend.Policy()
+    with pytest.raises(TypeError, match=r"^st\.st_mtime_ns: expected int, got float$"):
+        policy.etag(SimpleNamespace(st_mtime_ns=1.5, st_size=1))
+    with pytest.raises(TypeError, match=r"^st\.st_size: expected int, got str$"):
+        policy.evaluate(SimpleNamespace(st_mtime_ns=1, st_size="1"), "GET")
+    unset = os.stat_result(range(10))  # made by hand: no nanoseconds
+    with pytest.raises(TypeError, match=r"^st\.st_mtime_ns: expected int, got NoneType$"):
+        policy.etag(unset)
+
+
+def test_no_representation_has_no_validators(backend: ModuleType) -> None:
+    policy = backend.Policy()
+    assert policy.validators(None) == (None, None)
+    for function in (policy.etag, policy.last_modified):
+        with pytest.raises(TypeError, match=r"^st: expected an os\.stat_result, .*, got NoneType$"):
+            function(None)
+
+
+@pytest.mark.parametrize("method", [None, 1, ["GET"]])
+def test_method_is_text_or_bytes(backend: ModuleType, method: Any) -> None:
+    with pytest.raises(TypeError, match=r"^method: expected str or bytes, got "):
+        backend.Policy().evaluate(ST, method)
+
+
+@pytest.mark.parametrize("now_ns", [1.5, "1"])
+def test_now_is_an_integer(backend: ModuleType, now_ns: Any) -> None:
+    policy = backend.Policy()
+    for call in (
+        lambda: policy.evaluate(ST, "GET", now_ns=now_ns),
+        lambda: policy.validators(ST, now_ns=now_ns),
+        lambda: policy.explain(ST, "GET", now_ns=now_ns),
+        lambda: backend.parse_http_date("x", now_ns=now_ns),
+    ):
+        with pytest.raises(TypeError, match=r"^now_ns: expected int \(POSIX nanoseconds\) or None, got "):
+            call()
+
+
+@pytest.mark.parametrize("now_ns", [2**63, -(2**63) - 1])
+def test_now_is_within_64_bits(backend: ModuleType, now_ns: int) -> None:
+    with pytest.raises(ValueError, match=r"^now_ns: expected POSIX nanoseconds within 64 bits"):
+        backend.Policy().validators(ST, now_ns=now_ns)
+    with pytest.raises(ValueError, match=r"^now_ns: expected POSIX nanoseconds within 64 bits"):
+        backend.parse_http_date("x", now_ns=now_ns)
+
+
+@pytest.mark.parametrize("now_ns", [2**63 - 1, -(2**63)])
+def test_every_64_bit_clock_will_do(backend: ModuleType, now_ns: int) -> None:
+    assert backend.parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT", now_ns=now_ns) is not None
+    assert backend.Policy().validators(ST, now_ns=now_ns) is not None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [None, 5, [b"if-match"], [(b"if-match",)], [(b"if-match", b"x", b"y")], [5], {b"if-match": b"x"}],
+)
+def test_headers_are_pairs(backend: ModuleType, headers: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"^headers: expected an iterable of \(name, value\) pairs of bytes, got "
+    ):
+        backend.Policy().evaluate_raw(ST, "GET", headers)
+
+
+@pytest.mark.parametrize("pair", [(b"if-match", None), (b"if-match", 1), (None, b"x"), (1, b"x")])
+def test_headers_are_pairs_of_bytes(backend: ModuleType, pair: Any) -> None:
+    with pytest.raises(TypeError, match=r"^headers: expected str or bytes, got "):
+        backend.Policy().evaluate_raw(ST, "GET", [pair])
+
+
+def test_environ_is_a_dict_with_a_method(backend: ModuleType) -> None:
+    policy = backend.Policy()
+    with pytest.raises(TypeError, match=r"^environ: expected dict, got list$"):
+        policy.evaluate_environ(ST, [])
+    with pytest.raises(ValueError, match=r"^environ: expected a REQUEST_METHOD in it$"):
+        policy.evaluate_environ(ST, {})
+
+
+@pytest.mark.parametrize("etag", ["x", "", '"x', '"x" "y"', 'W/ "x"', '"\u0100"', '"a b"', "*"])
+@pytest.mark.parametrize("fields", [{}, {"if_modified_since": "x"}])
+def test_an_application_s_malformed_tag_is_found(
+    backend: ModuleType, etag: str, fields: dict[str, str]
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"^st\.etag: expected an entity-tag such as '\"x\"' or 'W/\"x\"', got "
+    ):
+        backend.Policy().evaluate(Validators(etag), "GET", **fields)
+
+
+@pytest.mark.parametrize("date", ["", "x", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
+def test_an_application_s_malformed_date_is_found(backend: ModuleType, date: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^st\.last_modified: expected a date as format_http_date\(\) gives"
+    ):
+        backend.Policy().validators(Validators(None, date))
+
+
+def test_an_application_s_validators_are_text(backend: ModuleType) -> None:
+    policy = backend.Policy()
+    with pytest.raises(TypeError, match=r"^st\.etag: expected str or None, got bytes$"):
+        policy.evaluate(Validators(b'"x"'), "GET")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^st\.last_modified: expected str or None, got int$"):
+        policy.last_modified(Validators(None, 5))  # type: ignore[arg-type]
+
+
+def test_an_application_s_own_validators_are_literal(backend: ModuleType) -> None:
+    policy = backend.Policy()
+    given = Validators(' "\xe9" ', "Sun, 06 Nov 1994 08:49:37 GMT")
+    assert policy.etag(given) == '"\xe9"'
+    assert policy.last_modified(given) == 784_111_777
+    assert backend.Policy(weak=True, etag=False).etag(given) == 'W/"\xe9"'
+    assert backend.Policy(last_modified=False).last_modified(given) == 784_111_777
+    assert policy.etag(Validators()) is None
+    assert policy.last_modified(Validators()) is None
+
+
+@pytest.mark.parametrize("value", [None, 5, ["x"]])
+def test_values_to_parse_are_text_or_bytes(backend: ModuleType, value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^value: expected str or bytes, got "):
+        backend.parse_http_date(value)
+    with pytest.raises(TypeError, match=r"^value: expected str or bytes, got "):
+        backend.parse_etags(value)
+
+
+def test_seconds_to_format(backend: ModuleType) -> None:
+    for wrong in (1.5, "1", None):
+        with pytest.raises(TypeError, match=r"^seconds: expected int, got "):
+            backend.format_http_date(wrong)
+    for outside in (-62_135_596_801, 253_402_300_800, 2**70, -(2**70)):
+        with pytest.raises(ValueError, match=r"^seconds: expected an instant in the years 1 to 9999$"):
+            backend.format_http_date(outside)
+
+
+@pytest.mark.parametrize("name", ["etag", "last_modified", "weak"])
+def test_policy_switches_are_bools(backend: ModuleType, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{name}: expected bool, got int$"):
+        backend.Policy(**{name: 1})
+
+
+@pytest.mark.parametrize("name", ["if_modified_since", "stamp"])
+def test_policy_choices(backend: ModuleType, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{name}: expected one of '.*', got 'nonsense'$"):
+        backend.Policy(**{name: "nonsense"})
+    with pytest.raises(TypeError, match=rf"^{name}: expected str, got NoneType$"):
+        backend.Policy(**{name: None})
+
+
+@pytest.mark.parametrize("settle", [-1, -0.1, float("inf"), float("nan"), 1_000_000_001])
+def test_settle_is_not_negative_nor_endless(backend: ModuleType, settle: float) -> None:
+    with pytest.raises(ValueError, match=r"^settle: expected seconds from 0 to 1000000000, got "):
+        backend.Policy(settle=settle)
+
+
+@pytest.mark.parametrize("settle", ["1", True, b""])
+def test_settle_is_a_number(backend: ModuleType, settle: Any) -> None:
+    with pytest.raises(TypeError, match=r"^settle: expected a number of seconds or None, got "):
+        backend.Policy(settle=settle)
+
+
+def test_ctime_is_refused_on_windows(backend: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(ValueError, match=r"^stamp: 'ctime' is not the time of the last change on Windows$"):
+        backend.Policy(stamp="ctime")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="st_ctime is the time of creation there")
+def test_ctime_is_the_stamp_where_asked_for(backend: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    os.utime(path, ns=(0, 0))
+    st = os.stat(path)
+    policy = backend.Policy(stamp="ctime")
+    assert policy.etag(st) == f'"{st.st_ctime_ns:x}-1"'
+    assert policy.last_modified(st) == -(-st.st_ctime_ns // 10**9)
+    assert policy.evaluate(st, "GET", if_none_match=policy.etag(st)) is Outcome.NOT_MODIFIED
+
+
+def test_a_policy_is_a_value(backend: ModuleType) -> None:
+    one = backend.Policy(weak=True, settle=0.5)
+    assert repr(one) == "Policy(weak=True, settle=0.5)"
+    assert repr(backend.Policy()) == "Policy()"
+    assert one == backend.Policy(settle=0.5, weak=True)
+    assert hash(one) == hash(backend.Policy(settle=0.5, weak=True))
+    assert one != backend.Policy(weak=True)
+    assert one != "Policy"
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert one.options.weak is True
+
+
+def test_a_policy_is_immutable(backend: ModuleType) -> None:
+    policy = backend.Policy()
+    for name in ("options", "weak"):
+        with pytest.raises(AttributeError):
+            setattr(policy, name, True)
+        with pytest.raises(AttributeError):
+            delattr(policy, name)
+    with pytest.raises(TypeError):
+        backend.Policy(True)
+
+
+def test_a_real_stat_result(backend: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 300)
+    os.utime(path, ns=(0, 1_700_000_000_123_456_789))
+    st = os.stat(path)
+    policy = backend.Policy()
+    assert policy.etag(st) == '"17979cfe3d85cd15-12c"'
+    assert policy.validators(st) == ('"17979cfe3d85cd15-12c"', "Tue, 14 Nov 2023 22:13:21 GMT")
+    assert policy.evaluate(st, "GET") is Outcome.PROCEED
+    assert policy.evaluate(st, "GET", if_none_match=policy.etag(st)) is Outcome.NOT_MODIFIED
+    assert policy.evaluate(st, "GET", range="bytes=0-1", if_range=policy.etag(st)) is Outcome.PROCEED
+    date = policy.validators(st).last_modified
+    assert policy.evaluate(st, "GET", range="bytes=0-1", if_range=date) is Outcome.PROCEED
+
+
+def test_the_clock_is_read_for_what_was_written_just_now(backend: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    st = os.stat(path)
+    assert backend.Policy(settle=1000).validators(st) == (None, None)
+    assert backend.Policy(settle=0).validators(st).etag == backend.Policy().etag(st)
+
+
+@pytest.mark.parametrize("surrogate", ["\udce9", "\u0100", "\U0001f600"])
+def test_characters_that_are_no_bytes_match_nothing(backend: ModuleType, surrogate: str) -> None:
+    policy = backend.Policy()
+    tag = policy.etag(ST)
+    assert policy.evaluate(ST, "GET", if_none_match=f'{tag}, "{surrogate}"') is Outcome.PROCEED
+    assert policy.evaluate(ST, "GET", if_match=f'{tag}, "{surrogate}"') is Outcome.PRECONDITION_FAILED
+    assert policy.evaluate(ST, f"GET{surrogate}", if_none_match=tag) is Outcome.PRECONDITION_FAILED
+    assert backend.parse_etags(f'"{surrogate}"') is None
+    assert backend.parse_http_date(f"Sun, 06 Nov 1994 08:49:37 GMT{surrogate}") is None
+    assert policy.evaluate_raw(ST, "GET", [(f"if-match{surrogate}", "x")]) is Outcome.PROCEED
+
+
+def test_ten_thousand_members(backend: ModuleType) -> None:
+    policy = backend.Policy()
+    members = ", ".join(f'"{number:x}"' for number in range(10_000))
+    assert policy.evaluate(ST, "GET", if_none_match=members) is Outcome.PROCEED
+    assert policy.evaluate(ST, "GET", if_none_match=f"{members}, {policy.etag(ST)}") is Outcome.NOT_MODIFIED
+    assert policy.evaluate(ST, "GET", if_none_match=f"{members}, {policy.etag(ST)} x") is Outcome.PROCEED
+
+
+@pytest.mark.parametrize("filler", [b",", b" ", b'"', b'"",', b'"a",', b"\xff", b"W/", b", \t"])
+def test_a_megabyte_of_one_thing(backend: ModuleType, filler: bytes) -> None:
+    policy = backend.Policy()
+    value = filler * (1_000_000 // len(filler))
+    for name in FIELDS[:5]:
+        outcome = policy.evaluate(ST, "GET", **{name: value}, range="bytes=0-")
+        assert isinstance(outcome, Outcome)
+    tag = policy.etag(ST).encode()
+    assert (
+        policy.evaluate(ST, "GET", if_none_match=b'"' + b"\xff" * 1_000_000 + b'",' + tag)
+        is Outcome.NOT_MODIFIED
+    )
+
+
+def test_ten_thousand_lines(backend: ModuleType) -> None:
+    policy = backend.Policy()
+    headers = [(b"if-none-match", b'"%x"' % number) for number in range(10_000)]
+    assert policy.evaluate_raw(ST, "GET", headers) is Outcome.PROCEED
+    assert (
+        policy.evaluate_raw(ST, "GET", [*headers, ("IF-NONE-MATCH", policy.etag(ST))]) is Outcome.NOT_MODIFIED
+    )
+
+
+def test_outcomes_are_integers_that_say_the_status() -> None:
+    assert [outcome.value for outcome in Outcome] == [0, 1, 304, 412]
+    assert precond.Outcome.NOT_MODIFIED == 304
+
+
+def test_a_tag_is_written_as_it_is_sent() -> None:
+    assert str(precond.ETag("x")) == '"x"'
+    assert str(precond.ETag("x", True)) == 'W/"x"'
