@@ -68,7 +68,8 @@ def extensions() -> list[Extension]:
     )
     return cythonize(
         core,
-        build_dir="build/cython",
+        # Coverage looks for the C beside its source.
+        build_dir=None if TRACE else "build/cython",
         compiler_directives={"linetrace": TRACE},
         force=True,
     )

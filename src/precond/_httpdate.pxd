@@ -21,6 +21,28 @@ cdef enum:
     NOT_DIGITS = 10000  # larger than any number that stands in a date
     HTTP_DATE_LENGTH = 29  # of an IMF-fixdate, the only format that is sent
 
+# The letters of day-name and month as numbers, so that telling them apart is one switch.
+cdef enum:
+    MON = 0x4D6F6E
+    TUE = 0x547565
+    WED = 0x576564
+    THU = 0x546875
+    FRI = 0x467269
+    SAT = 0x536174
+    SUN = 0x53756E
+    JAN = 0x4A616E
+    FEB = 0x466562
+    MAR = 0x4D6172
+    APR = 0x417072
+    MAY = 0x4D6179
+    JUN = 0x4A756E
+    JUL = 0x4A756C
+    AUG = 0x417567
+    SEP = 0x536570
+    OCT = 0x4F6374
+    NOV = 0x4E6F76
+    DEC = 0x446563
+
 
 cdef inline bint is_leap(int year) noexcept nogil:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
@@ -82,19 +104,14 @@ cdef inline int four_digits(const unsigned char* at) noexcept nogil:
     return 100 * two_digits(at) + two_digits(at + 2)
 
 
-cdef inline unsigned int letters(
-    unsigned char first, unsigned char second, unsigned char third,
-) noexcept nogil:
-    return (first << 16) | (second << 8) | third
+cdef inline unsigned int letters(const unsigned char* at) noexcept nogil:
+    """Three letters as one number, as the names in the enum above are."""
+    return (at[0] << 16) | (at[1] << 8) | at[2]
 
 
 cdef inline bint is_day_name(const unsigned char* at) noexcept nogil:
     """day-name, case-sensitive. It is not compared with the date: see date_from_parts."""
-    cdef unsigned int name = letters(at[0], at[1], at[2])
-    return (name == letters(c"M", c"o", c"n") or name == letters(c"T", c"u", c"e")
-            or name == letters(c"W", c"e", c"d") or name == letters(c"T", c"h", c"u")
-            or name == letters(c"F", c"r", c"i") or name == letters(c"S", c"a", c"t")
-            or name == letters(c"S", c"u", c"n"))
+    return letters(at) in (MON, TUE, WED, THU, FRI, SAT, SUN)
 
 
 cdef inline bint is_day_name_l(const unsigned char* at, size_t length) noexcept nogil:
@@ -111,30 +128,30 @@ cdef inline bint is_day_name_l(const unsigned char* at, size_t length) noexcept 
 
 cdef inline int month_number(const unsigned char* at) noexcept nogil:
     """month, case-sensitive: 1 to 12, or 0."""
-    cdef unsigned int name = letters(at[0], at[1], at[2])
-    if name == letters(c"J", c"a", c"n"):
+    cdef unsigned int name = letters(at)
+    if name == JAN:
         return 1
-    if name == letters(c"F", c"e", c"b"):
+    elif name == FEB:
         return 2
-    if name == letters(c"M", c"a", c"r"):
+    elif name == MAR:
         return 3
-    if name == letters(c"A", c"p", c"r"):
+    elif name == APR:
         return 4
-    if name == letters(c"M", c"a", c"y"):
+    elif name == MAY:
         return 5
-    if name == letters(c"J", c"u", c"n"):
+    elif name == JUN:
         return 6
-    if name == letters(c"J", c"u", c"l"):
+    elif name == JUL:
         return 7
-    if name == letters(c"A", c"u", c"g"):
+    elif name == AUG:
         return 8
-    if name == letters(c"S", c"e", c"p"):
+    elif name == SEP:
         return 9
-    if name == letters(c"O", c"c", c"t"):
+    elif name == OCT:
         return 10
-    if name == letters(c"N", c"o", c"v"):
+    elif name == NOV:
         return 11
-    if name == letters(c"D", c"e", c"c"):
+    elif name == DEC:
         return 12
     return 0
 
