@@ -19,6 +19,8 @@ KEYWORDS: Final = {
 }
 """Which argument of `evaluate` takes which field."""
 
+_LENGTHS: Final = frozenset(map(len, KEYWORDS))
+
 LISTS: Final = frozenset({"if_match", "if_none_match"})
 
 REPEATED: Final = b","
@@ -44,19 +46,24 @@ def combine(headers: HeaderPairs) -> dict[str, bytes]:
     a quote left open on one line must not close on the next. Lines of any other field are not joined, because
     a date cut at its comma would become whole.
     """
-    lines: dict[str, list[bytes]] = {}
+    fields: dict[str, bytes] = {}
+    lines: dict[str, list[bytes]] = {}  # of those fields that stand on more than one
     for pair in as_list(headers):
-        name, value = as_pair(pair)
-        keyword = KEYWORDS.get(octets(name, "headers").lower())
-        if keyword is not None:
-            lines.setdefault(keyword, []).append(octets(value, "headers"))
-    return {keyword: _one_value(keyword, values) for keyword, values in lines.items()}
-
-
-def _one_value(keyword: str, values: list[bytes]) -> bytes:
-    if len(values) == 1:
-        return values[0]
-    return b", ".join(values) if keyword in LISTS else REPEATED
+        name, value = pair if type(pair) is tuple and len(pair) == 2 else as_pair(pair)
+        if type(name) is not bytes:
+            name = octets(name, "headers")
+        # Most headers are not ours, and most of those differ in length already.
+        keyword = KEYWORDS.get(name.lower()) if len(name) in _LENGTHS else None
+        if keyword is None:
+            continue
+        line = octets(value, "headers")
+        if keyword in fields:
+            lines.setdefault(keyword, [fields[keyword]]).append(line)
+        else:
+            fields[keyword] = line
+    for keyword, values in lines.items():
+        fields[keyword] = b", ".join(values) if keyword in LISTS else REPEATED
+    return fields
 
 
 def as_list(headers: object) -> list[object]:
