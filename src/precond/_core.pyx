@@ -418,17 +418,21 @@ settle=None)\n--\n
         cdef object method = precond_dict_get(environ, "REQUEST_METHOD")
         if method is None:
             raise ValueError(_types.NO_METHOD)
+        # A look-up costs as much as a comparison of tags, so what would be ignored beside another field (RFC
+        # 9110 sections 13.1.3 to 13.1.5) is not looked up.
+        cdef object if_match = precond_dict_get(environ, "HTTP_IF_MATCH")
+        cdef object if_none_match = precond_dict_get(environ, "HTTP_IF_NONE_MATCH")
         cdef object range = precond_dict_get(environ, "HTTP_RANGE")
+        cdef object if_unmodified_since = None, if_modified_since = None, if_range = None
+        if if_match is None:
+            if_unmodified_since = precond_dict_get(environ, "HTTP_IF_UNMODIFIED_SINCE")
+        if if_none_match is None:
+            if_modified_since = precond_dict_get(environ, "HTTP_IF_MODIFIED_SINCE")
+        if range is not None:
+            if_range = precond_dict_get(environ, "HTTP_IF_RANGE")
         return decide(
-            self, st, method,
-            precond_dict_get(environ, "HTTP_IF_MATCH"),
-            precond_dict_get(environ, "HTTP_IF_UNMODIFIED_SINCE"),
-            precond_dict_get(environ, "HTTP_IF_NONE_MATCH"),
-            precond_dict_get(environ, "HTTP_IF_MODIFIED_SINCE"),
-            # Without Range it is ignored (RFC 9110 section 13.1.5), and a look-up is not free.
-            None if range is None else precond_dict_get(environ, "HTTP_IF_RANGE"),
-            range,
-            now_ns,
+            self, st, method, if_match, if_unmodified_since, if_none_match, if_modified_since, if_range,
+            range, now_ns,
         )
 
     def explain(

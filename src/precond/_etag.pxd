@@ -53,11 +53,14 @@ cdef inline uint64_t not_etagc(uint64_t octets) noexcept nogil:
         & ~octets & 0x8080808080808080ULL
 
 
-cdef inline const unsigned char* skip_etagc(
+cdef inline const unsigned char* opaque_tag_end(
     const unsigned char* at, const unsigned char* end,
 ) noexcept nogil:
-    """The first byte that is not an etagc, or the end."""
+    """The end of the opaque-tag that begins at `at`; NULL where none does."""
     cdef uint64_t stops
+    if at == end or at[0] != c'"':
+        return NULL
+    at += 1
     while end - at >= 8:
         stops = not_etagc(load_eight(at))
         if stops == 0:
@@ -65,20 +68,12 @@ cdef inline const unsigned char* skip_etagc(
             continue
         # All bits up to the lowest that is set; a bit a byte, counted by the product.
         at += ((stops ^ (stops - 1)) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56
+        if (at - 1)[0] == c'"':
+            return at
         if not is_etagc((at - 1)[0]):
-            return at - 1
+            return NULL
     while at < end and is_etagc(at[0]):
         at += 1
-    return at
-
-
-cdef inline const unsigned char* opaque_tag_end(
-    const unsigned char* at, const unsigned char* end,
-) noexcept nogil:
-    """The end of the opaque-tag that begins at `at`; NULL where none does."""
-    if at == end or at[0] != c'"':
-        return NULL
-    at = skip_etagc(at + 1, end)
     return at + 1 if at < end and at[0] == c'"' else NULL
 
 
@@ -113,7 +108,7 @@ cdef inline bint is_blank(unsigned char octet) noexcept nogil:
 cdef inline const unsigned char* skip_empty_members(
     const unsigned char* at, const unsigned char* end,
 ) noexcept nogil:
-    while at < end and (at[0] == c"," or is_blank(at[0])):
+    while at < end and at[0] != c'"' and (at[0] == c"," or is_blank(at[0])):
         at += 1
     return at
 
@@ -122,11 +117,11 @@ cdef inline const unsigned char* skip_comma(
     const unsigned char* at, const unsigned char* end,
 ) noexcept nogil:
     """What must come behind a member: a comma, or the end; NULL where something else does."""
-    while at < end and is_blank(at[0]):
+    while at < end and at[0] != c",":
+        if not is_blank(at[0]):
+            return NULL
         at += 1
-    if at == end:
-        return end
-    return at + 1 if at[0] == c"," else NULL
+    return at + 1 if at < end else end
 
 
 cdef inline bint is_any(const unsigned char* value, size_t length) noexcept nogil:

@@ -49,7 +49,10 @@ def combine(headers: HeaderPairs) -> dict[str, bytes]:
     fields: dict[str, bytes] = {}
     lines: dict[str, list[bytes]] = {}  # of those fields that stand on more than one
     for pair in as_list(headers):
-        name, value = pair if type(pair) is tuple and len(pair) == 2 else as_pair(pair)
+        try:
+            name, value = pair
+        except (TypeError, ValueError):
+            raise type_error("headers", EXPECTED_HEADERS, pair) from None
         if type(name) is not bytes:
             name = octets(name, "headers")
         # Most headers are not ours, and most of those differ in length already.
@@ -66,16 +69,17 @@ def combine(headers: HeaderPairs) -> dict[str, bytes]:
     return fields
 
 
-def as_list(headers: object) -> list[object]:
+def as_list(headers: object) -> list[tuple[object, object]]:
+    """What should be pairs, as a list."""
     try:
-        return list(cast("Iterable[object]", headers))
+        return list(cast("HeaderPairs", headers))
     except TypeError:
         raise type_error("headers", EXPECTED_HEADERS, headers) from None
 
 
-def as_pair(pair: object) -> tuple[object, object]:
+def as_pair(pair: Iterable[object]) -> tuple[object, object]:
     try:
-        name, value = cast("tuple[object, object]", pair)
+        name, value = pair
     except (TypeError, ValueError):
         raise type_error("headers", EXPECTED_HEADERS, pair) from None
     return name, value
