@@ -1,0 +1,102 @@
+"""What the adapters share: opening files, waiting for a stamp to settle, the fields of a 304."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from precond._backend import Policy
+
+SETTLE_WAIT: Final = 0.02
+"""Seconds that an adapter waits for a stamp to settle, off the event loop, on the way to a 200."""
+
+_Text = TypeVar("_Text", str, bytes)
+
+# RFC 9110 section 15.4.5 names what a 304 carries; other fields about the representation would only repeat
+# what the client has. Fields about something else (cookies, CORS, policies) stay.
+_LEFT_OUT: Final = frozenset(
+    {
+        "content-digest",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-md5",
+        "content-range",
+        "content-type",
+        "digest",
+        "repr-digest",
+        "transfer-encoding",
+    }
+)
+
+
+class NotRegularError(OSError):
+    """What stands at the path is no regular file: a directory, a FIFO, a device, a socket."""
+
+
+def settles_soon(policy: Policy, st: os.stat_result, now_ns: int) -> bool:
+    """Whether the entity-tag cannot be sent yet, but can after SETTLE_WAIT."""
+    return (
+        policy.validators(st, now_ns=now_ns).etag is None
+        and policy.validators(st, now_ns=now_ns + round(SETTLE_WAIT * 1e9)).etag is not None
+    )
+
+
+def open_regular(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
+    """Open a file for reading: its descriptor and its own stat.
+
+    OSError as os.open raises it; NotRegularError where it is no regular file. Never waits for the other end
+    of a FIFO, and closes what it does not give.
+    """
+    descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
+    try:
+        st = os.fstat(descriptor)
+        if not stat.S_ISREG(st.st_mode):
+            raise NotRegularError(f"not a regular file: {os.fspath(path)!r}")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, st
+
+
+# O_BINARY is Windows'; the others are not there.
+_OPEN_FLAGS: Final = (
+    getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+def fields_of_304(fields: Iterable[tuple[_Text, _Text]]) -> list[tuple[_Text, _Text]]:
+    """Of the fields that a 200 would have carried, those that a 304 carries (RFC 9110 section 15.4.5).
+
+    Last-Modified only where there is no ETag.
+    """
+    kept = [(name, value) for name, value in fields if _lower(name) not in _LEFT_OUT]
+    if any(_lower(name) == "etag" for name, _ in kept):
+        return [(name, value) for name, value in kept if _lower(name) != "last-modified"]
+    return kept
+
+
+def fields_of_412(fields: Iterable[tuple[_Text, _Text]]) -> list[tuple[_Text, _Text]]:
+    """Of the fields that a 200 would have carried, those that a 412 carries.
+
+    None about the representation, nor about how long it stays fresh: a cache would store the 412 for as long,
+    and give it to requests without a condition (RFC 9111 section 3).
+    """
+    return [(name, value) for name, value in fields if _lower(name) not in _LEFT_OUT | _OF_THE_200]
+
+
+_OF_THE_200: Final = frozenset(
+    {"accept-ranges", "age", "cache-control", "content-location", "etag", "expires", "last-modified"}
+)
+
+
+def _lower(name: str | bytes) -> str:
+    return (name.decode("latin-1") if isinstance(name, bytes) else name).lower()

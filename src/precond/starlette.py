@@ -1,0 +1,346 @@
+"""Starlette's StaticFiles and FileResponse, with the preconditions of RFC 9110 section 13. For FastAPI too.
+
+    app.mount("/static", StaticFiles(directory="static"))
+
+    @app.get("/report")
+    async def report():
+        return FileResponse("report.pdf")
+
+Tested with Starlette 1.0.0 to 1.10.0. Of its internals this module relies on three things: FileResponse
+opens its `path` by `anyio.open_file(path)`, once; the `headers` of a Response are a view of `raw_headers`,
+kept in `_headers`; and StaticFiles answers by `file_response`, but for 404.html.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import stat
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import anyio
+import anyio.to_thread
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse as StarletteFileResponse
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles as StarletteStaticFiles
+
+from precond import DEFAULT, Outcome, Policy, Validators
+from precond._serving import (
+    SETTLE_WAIT,
+    NotRegularError,
+    fields_of_304,
+    fields_of_412,
+    open_regular,
+    settles_soon,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.background import BackgroundTask
+    from starlette.types import Message, Receive, Scope, Send
+
+__all__ = ["FileResponse", "StaticFiles"]
+
+_FINAL: Final = (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED)
+_AFTER_ALL: Final = 2**63 - 1
+"""POSIX nanoseconds by which every stamp is settled."""
+
+
+class FileResponse(StarletteFileResponse):
+    """Starlette's FileResponse, which answers 304 and 412 too, without opening the file.
+
+    policy      which validators are sent and honoured, and how dates are compared
+
+    All else is Starlette's. An ETag or Last-Modified that the application puts among `headers` is sent as it
+    is, and evaluated; a malformed one is a ValueError when the response is sent. Content-Length and the other
+    validator are those of the opened file, and not among `headers` before. With a status other than 2xx no
+    precondition is evaluated, and no validator added. A path that is no regular file is a RuntimeError.
+    Background tasks run after a 304 and a 412 too.
+
+    A server with the extension `http.response.pathsend` opens the file itself, after the validators were
+    sent: a file that is replaced in between goes out with those of its predecessor.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+        filename: str | None = None,
+        stat_result: os.stat_result | None = None,
+        content_disposition_type: str = "attachment",
+        *,
+        policy: Policy = DEFAULT,
+    ) -> None:
+        super().__init__(
+            path,
+            status_code=status_code,
+            headers=headers,
+            media_type=media_type,
+            background=background,
+            filename=filename,
+            content_disposition_type=content_disposition_type,
+        )
+        self.stat_result = stat_result
+        self.policy = _checked(policy)
+
+    def set_stat_headers(self, stat_result: os.stat_result) -> None:
+        """Set Content-Length and the validators, where the application has not."""
+        self.headers.setdefault("content-length", str(stat_result.st_size))
+        if self._is_success():
+            for name, value in _fields(self.policy.validators(stat_result)):
+                self.headers.setdefault(name, value)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with closing(_File(self.path, self.stat_result)) as file:
+            try:
+                outcome = await self._select(file, scope)
+            except OSError as error:
+                raise self._unavailable(error) from None
+            if outcome in _FINAL:
+                await self._instead(outcome, file.stat_result)(scope, receive, send)
+            else:
+                response = self._of(file.stat_result, file if file.is_open else self.path)
+                if not _is_head(scope):
+                    send = _in_full(send, self.path)
+                await super(FileResponse, response).__call__(self._decided(scope, outcome), receive, send)
+
+    async def _select(self, file: _File, scope: Scope) -> Outcome:
+        """Evaluate by the file's own stat; leave it open where its bytes are to be sent from here."""
+        outcome = Outcome.PROCEED
+        if file.has_stat:
+            outcome = self._evaluate(file, scope)
+        if outcome not in _FINAL and (_reads(scope) or not file.has_stat):
+            outcome = await anyio.to_thread.run_sync(self._look, file, scope)
+        if outcome not in _FINAL and self._settles_soon(file.stat_result):
+            await anyio.sleep(SETTLE_WAIT)
+            await anyio.to_thread.run_sync(file.stat)
+            outcome = self._evaluate(file, scope)
+        return outcome
+
+    def _look(self, file: _File, scope: Scope) -> Outcome:
+        """The one job of a thread: stat the file and open it, and evaluate by what each of them finds.
+
+        What was opened may be another file by now, and what had passed by the first stat need not pass again.
+        """
+        if not file.has_stat:
+            file.stat()
+            outcome = self._evaluate(file, scope)
+            if outcome in _FINAL or not _reads(scope):
+                return outcome
+        file.open()
+        return self._evaluate(file, scope)
+
+    def _evaluate(self, file: _File, scope: Scope) -> Outcome:
+        if scope["type"] != "http" or not self._is_success():
+            return Outcome.PROCEED
+        own = Validators(self.headers.get("etag"), self.headers.get("last-modified"))
+        if own == Validators():
+            return self.policy.evaluate_raw(file.stat_result, scope["method"], scope["headers"])
+        # As a stat result is taken literally, so is what stands in for it: sent or not yet.
+        of_file = self.policy.validators(file.stat_result, now_ns=_AFTER_ALL)
+        both = (ours if mine is None else mine for mine, ours in zip(own, of_file, strict=True))
+        return self.policy.evaluate_raw(Validators(*both), scope["method"], scope["headers"])
+
+    def _is_success(self) -> bool:
+        """RFC 9110 section 13.2.1: elsewhere preconditions do not count. Validators of an error page would be
+        taken for those of the target, once it is there."""
+        return 200 <= self.status_code < 300
+
+    def _settles_soon(self, st: os.stat_result) -> bool:
+        wanted = self._is_success() and "etag" not in self.headers
+        return wanted and settles_soon(self.policy, st, time.time_ns())
+
+    def _unavailable(self, error: OSError) -> Exception:
+        """What Starlette raises for a path that is wrong."""
+        if isinstance(error, FileNotFoundError):
+            return RuntimeError(f"File at path {self.path} does not exist.")
+        if isinstance(error, NotRegularError):
+            return RuntimeError(f"File at path {self.path} is not a file.")
+        return error
+
+    def _of(self, st: os.stat_result, path: Any) -> FileResponse:
+        """A copy for one request, with the fields of this stat result."""
+        response = copy.copy(self)
+        response.raw_headers = list(self.raw_headers)
+        response.__dict__.pop("_headers", None)
+        response.path = path
+        response.stat_result = st
+        response.set_stat_headers(st)
+        return response
+
+    def _instead(self, outcome: Outcome, st: os.stat_result) -> Response:
+        response = _without_content(outcome, self._of(st, self.path).raw_headers)
+        response.background = self.background
+        return response
+
+    def _decided(self, scope: Scope, outcome: Outcome) -> Scope:
+        """The scope, without the fields that have been evaluated or must be ignored."""
+        spent = {b"if-range"}
+        if outcome is Outcome.IGNORE_RANGE or self.status_code != 200 or _in_other_unit(scope):
+            spent.add(b"range")
+        return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in spent]}
+
+
+class StaticFiles(StarletteStaticFiles):
+    """Starlette's StaticFiles, with all preconditions evaluated, on GET and HEAD of files that are there.
+
+    policy      which validators are sent and honoured, and how dates are compared
+    options     as for starlette.staticfiles.StaticFiles: directory, packages, html, check_dir, follow_symlink
+
+    A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called.
+    """
+
+    def __init__(self, *, policy: Policy = DEFAULT, **options: Any) -> None:
+        super().__init__(**options)
+        self.policy = _checked(policy)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if type(response) is StarletteFileResponse:  # 404.html
+            return self._file_response(response.path, response.stat_result, response.status_code)
+        return response
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        if status_code == 200:
+            outcome = self.policy.evaluate_raw(stat_result, scope["method"], scope["headers"])
+            if outcome in _FINAL:
+                fields = _fields(self.policy.validators(stat_result))
+                return _without_content(
+                    outcome, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+                )
+        return self._file_response(full_path, stat_result, status_code)
+
+    def _file_response(
+        self, path: str | os.PathLike[str], stat_result: os.stat_result | None, status_code: int
+    ) -> FileResponse:
+        return _StaticFile(path, status_code, stat_result=stat_result, policy=self.policy)
+
+
+class _StaticFile(FileResponse):
+    def _unavailable(self, error: OSError) -> Exception:
+        """What StaticFiles answers, for a file that it could not look up, where it went after the look-up."""
+        if isinstance(error, (FileNotFoundError, NotADirectoryError, NotRegularError)):
+            return HTTPException(404)
+        if isinstance(error, PermissionError):
+            return HTTPException(401)
+        return error
+
+
+class _File:
+    """The file of one response; `open(file)` takes its descriptor over, and otherwise it is closed here."""
+
+    def __init__(self, path: str | os.PathLike[str], st: os.stat_result | None) -> None:
+        self._path = path
+        self._stat = st
+        self._descriptor = -1
+
+    @property
+    def has_stat(self) -> bool:
+        return self._stat is not None
+
+    @property
+    def is_open(self) -> bool:
+        return self._descriptor >= 0
+
+    @property
+    def stat_result(self) -> os.stat_result:
+        return cast("os.stat_result", self._stat)
+
+    def stat(self) -> None:
+        self._stat = os.stat(self._descriptor if self.is_open else self._path)
+        if not stat.S_ISREG(self._stat.st_mode):
+            raise NotRegularError(f"not a regular file: {self._path!r}")
+
+    def open(self) -> None:
+        self._descriptor, self._stat = open_regular(self._path)
+
+    def __index__(self) -> int:
+        """The descriptor, from here on the caller's: `open` makes a file object of it, as of any number."""
+        descriptor, self._descriptor = self._descriptor, -1
+        return descriptor
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def close(self) -> None:
+        if self.is_open:
+            os.close(self.__index__())
+
+    # A thread that is opening the file cannot be cancelled; the one who waits for it can.
+    __del__ = close
+
+
+def _checked(policy: Policy) -> Policy:
+    if not isinstance(policy, Policy):
+        raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
+    return policy
+
+
+def _fields(validators: Validators) -> list[tuple[str, str]]:
+    pairs = ("etag", validators.etag), ("last-modified", validators.last_modified)
+    return [(name, value) for name, value in pairs if value is not None]
+
+
+def _without_content(outcome: Outcome, fields: list[tuple[bytes, bytes]]) -> Response:
+    """A 304 or 412 in place of a 200 with these fields."""
+    response = Response(status_code=int(outcome))
+    of_status = fields_of_304 if outcome is Outcome.NOT_MODIFIED else fields_of_412
+    response.raw_headers += of_status(fields)
+    return response
+
+
+def _is_head(scope: Scope) -> bool:
+    """In any case, as Starlette has it: what has no content must not be asked for it."""
+    return scope["type"] == "http" and str(scope["method"]).upper() == "HEAD"
+
+
+def _reads(scope: Scope) -> bool:
+    """Whether bytes may be read here: not for HEAD, nor where the server sends the whole file by its path."""
+    if _is_head(scope):
+        return False
+    by_path = "http.response.pathsend" in scope.get("extensions", {})
+    return not by_path or "range" in Headers(scope=scope)
+
+
+def _in_other_unit(scope: Scope) -> bool:
+    """RFC 9110 section 14.2: a range in a unit that is not known must be ignored."""
+    unit, separator, _ = Headers(scope=scope).get("range", "").partition("=")
+    return bool(separator) and unit.strip().lower() != "bytes"
+
+
+def _in_full(send: Send, path: str | os.PathLike[str]) -> Send:
+    """`send`, with as many bytes as Content-Length says, whatever has become of the file.
+
+    Those that have grown on are left out; where some are gone a RuntimeError leaves the response incomplete
+    (RFC 9112 section 8), whether the server counts them or not.
+    """
+    left: int | None = None
+
+    async def sending(message: Message) -> None:
+        nonlocal left
+        if message["type"] == "http.response.start":
+            length = Headers(raw=message["headers"]).get("content-length")
+            left = None if length is None else int(length)
+        elif message["type"] == "http.response.body" and left is not None:
+            body = message.get("body", b"")[:left]
+            left -= len(body)
+            if left and not (body and message.get("more_body")):
+                raise RuntimeError(f"File at path {path} is shorter than expected.")
+            message = {**message, "body": body}
+        await send(message)
+
+    return sending

@@ -1,0 +1,173 @@
+"""precond.starlette: what an answer costs, in jobs of threads, descriptors and system calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+import starlette.responses
+from asgi_server import exchange
+from starlette_file import PATHSEND, TAG, get, write
+
+import precond
+import precond.starlette
+from precond.starlette import FileResponse, StaticFiles
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write(tmp_path / "file.txt")
+
+
+@pytest.fixture(params=["StaticFiles", "FileResponse"])
+def app(request: pytest.FixtureRequest, path: Path) -> Any:
+    """The file of `path` at /file.txt, by each of the two classes."""
+    return StaticFiles(directory=path.parent) if request.param == "StaticFiles" else FileResponse(path)
+
+
+@pytest.mark.parametrize(("headers", "hops"), [({"If-None-Match": TAG}, 1), ({"If-Match": '"x"'}, 1)])
+def test_a_final_answer_takes_one_job_of_a_thread(
+    app: Any, headers: dict[str, str], hops: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = []
+    run_sync = anyio.to_thread.run_sync
+
+    async def counting(job: Any, *args: Any, **options: Any) -> Any:
+        jobs.append(job)
+        return await run_sync(job, *args, **options)
+
+    get(app)  # StaticFiles checks its directory once
+    monkeypatch.setattr(anyio.to_thread, "run_sync", counting)
+    assert get(app, headers).status in (304, 412)
+    assert len(jobs) == hops
+
+
+def test_no_digest_and_no_media_type_for_a_304(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = StaticFiles(directory=path.parent)
+    monkeypatch.setattr(starlette.responses.hashlib, "md5", None)  # type: ignore[attr-defined]
+    assert get(app).status == 200
+    monkeypatch.setattr(starlette.responses, "guess_type", None)
+    assert get(app, {"If-None-Match": TAG}).status == 304
+
+
+def is_open(path: Path) -> bool:
+    inodes = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            inodes.append(os.stat(int(number)).st_ino)
+    return path.stat().st_ino in inodes
+
+
+needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted in /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Range": "bytes=0-9"},
+        {"Range": "bytes=500-"},
+        {"Range": "bytes=9-0"},
+        {"Range": "bytes=0-9", "If-Range": '"other"'},
+        {"If-None-Match": TAG},
+        {"If-Match": '"other"'},
+    ],
+    ids=lambda headers: "-".join(headers.values()),
+)
+def test_no_descriptor_is_left(app: Any, path: Path, headers: dict[str, str]) -> None:
+    for more in ({}, PATHSEND):
+        get(app, headers, **more)
+    assert not is_open(path)
+
+
+@needs_proc
+def test_no_descriptor_is_left_where_the_request_is_cancelled(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of a thread goes on when the one who waits for it has gone."""
+    opening, go_on, opened = threading.Event(), threading.Event(), threading.Event()
+    opens = precond.starlette.open_regular
+
+    def slowly(path: Any) -> Any:
+        opening.set()
+        go_on.wait(30)
+        try:
+            return opens(path)
+        finally:
+            opened.set()
+
+    monkeypatch.setattr(precond.starlette, "open_regular", slowly)
+
+    async def cancel() -> None:
+        task = asyncio.ensure_future(exchange(FileResponse(path)))
+        await asyncio.to_thread(opening.wait, 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+        await asyncio.to_thread(opened.wait, 30)
+
+    asyncio.run(cancel())
+    for _ in range(500):  # until the job has returned what nobody waits for
+        gc.collect()
+        if not is_open(path):
+            return
+        time.sleep(0.01)
+    pytest.fail("the file is still open")
+
+
+CHILD = """
+import asyncio, os, sys
+sys.path[:0] = [{tests!r}]
+from asgi_server import exchange
+from precond.starlette import FileResponse, StaticFiles
+
+path = {path!r}
+async def main():
+    for app in (StaticFiles(directory=os.path.dirname(path)), FileResponse(path)):
+        for headers in ({{}}, {{"If-None-Match": {tag!r}}}, {{"If-Match": '"other"'}}):
+            sent = await exchange(app, "/file.txt", headers=headers)
+            os.access(f"/answered/{{type(app).__name__}}/{{sent.status}}", os.R_OK)
+asyncio.run(main())
+"""
+
+
+def test_the_system_calls_of_a_304_and_a_412(path: Path) -> None:
+    """One stat of the file and no open; the look-up's realpath() asks besides if each step is a link."""
+    if shutil.which("strace") is None:
+        assert not os.environ.get("CI"), "strace is missing"
+        pytest.skip("strace is missing")
+    child = CHILD.format(tests=os.path.dirname(__file__), path=str(path), tag=TAG)
+    traced = subprocess.run(
+        ["strace", "-f", "-qq", "-e", "trace=%file,%desc", sys.executable, "-c", child],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    calls: list[str] = []
+    of_answer: dict[str, list[str]] = {}
+    for line in traced.stderr.splitlines():
+        if '"/answered/' in line:
+            of_answer[line.partition('"/answered/')[2].partition('"')[0]] = calls
+            calls = []
+        elif f'"{path}"' in line and "readlink" not in line and "AT_SYMLINK_NOFOLLOW" not in line:
+            calls.append(line.partition("(")[0].split()[-1])
+    assert [name for name, made in of_answer.items() if len(made) != 1] == [
+        "StaticFiles/200",
+        "FileResponse/200",
+    ]
+    for name in ("StaticFiles/304", "StaticFiles/412", "FileResponse/304", "FileResponse/412"):
+        assert of_answer[name][0] in ("stat", "newfstatat", "statx"), of_answer[name]
