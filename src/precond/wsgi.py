@@ -1,0 +1,294 @@
+"""WSGI (PEP 3333): files, served as RFC 9110 says, and a middleware for applications that set validators.
+
+    application = precond.wsgi.StaticFiles("public", index="index.html")
+    application = precond.wsgi.FileApp("public/logo.svg", headers=[("Cache-Control", "max-age=60")])
+    application = precond.wsgi.ConditionalMiddleware(application)
+
+All of them are applications for any server, and may be mounted anywhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from precond import DEFAULT, Outcome, Policy, Validators
+from precond._coding import EXTENSIONS, accepted
+from precond._serving import fields_of_304, fields_of_412
+from precond._wsgi import (
+    SAFE,
+    Answer,
+    File,
+    FileServer,
+    checked_policy,
+    close_body,
+    no_content,
+    plain,
+    status_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from _typeshed import OptExcInfo, StrPath
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from precond._wsgi import Fields
+
+__all__ = ["ConditionalMiddleware", "FileApp", "StaticFiles"]
+
+_CONDITIONS: Final = (
+    "HTTP_IF_MATCH",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_UNMODIFIED_SINCE",
+)
+
+# No file has these in its name; on Windows they lead out of the directory, or to another stream of the file.
+_FORBIDDEN: Final = "\0" if os.sep == "/" else "\0\\:"
+
+
+# -- Files ---------------------------------------------------------------------------------------------------
+
+
+class FileApp(FileServer):
+    """One file, whatever the path of the request.
+
+    path            may come and go; relative to the directory that is current now
+    policy          which validators are sent and honoured, and how dates are compared
+    headers         (name, value) pairs for 200, 206 and 304 besides their own, such as Cache-Control
+    content_type    None: guessed from the name
+
+    GET and HEAD; 405 for other methods, 404 where there is no regular file, 403 where it may not be read.
+    """
+
+    def __init__(
+        self,
+        path: StrPath,
+        *,
+        policy: Policy = DEFAULT,
+        headers: Iterable[tuple[str, str]] = (),
+        content_type: str | None = None,
+    ) -> None:
+        super().__init__(policy, headers)
+        self._path = _absolute(path, "path")
+        self._content_type = content_type
+
+    def _select(self, environ: WSGIEnvironment) -> Answer:
+        return self._serve(environ, File(self._path, os.stat(self._path), self._path))
+
+
+class StaticFiles(FileServer):
+    """The files below a directory, by the path of the request.
+
+    directory       must exist; relative to the directory that is current now
+    policy          which validators are sent and honoured, and how dates are compared
+    index           the name of the file that stands for a directory, such as "index.html", and a path without
+                    its last slash is redirected (301) to the one with it; None: directories are 404
+    siblings        content codings of "br", "gzip" and "zstd", the preferred one first: a file beside the one
+                    asked for, with ".br", ".gz" or ".zst" after its name, is sent in its place, with its own
+                    validators, where the client accepts that (RFC 9110 section 12.5.3)
+    headers         (name, value) pairs for 200, 206 and 304 besides their own, such as Cache-Control
+    follow_symlinks whether a symbolic link may lead out of the directory; otherwise such a link is 404
+
+    GET and HEAD; 405 for other methods, 404 where there is no regular file, 403 where it may not be read.
+    A ValueError names the argument that is wrong, such as a directory that is not there.
+    """
+
+    def __init__(
+        self,
+        directory: StrPath,
+        *,
+        policy: Policy = DEFAULT,
+        index: str | None = None,
+        siblings: Iterable[str] = (),
+        headers: Iterable[tuple[str, str]] = (),
+        follow_symlinks: bool = False,
+    ) -> None:
+        super().__init__(policy, headers)
+        self._directory = _absolute(directory, "directory")
+        if not os.path.isdir(self._directory):
+            raise ValueError(f"directory: there is no directory {self._directory!r}")
+        if index is not None and (index in ("", ".", "..") or os.path.basename(index) != index):
+            raise ValueError(f"index: expected the name of a file, got {index!r}")
+        self._index = index
+        self._siblings = tuple(siblings)
+        for coding in self._siblings:
+            if coding not in EXTENSIONS:
+                raise ValueError(f"siblings: expected some of {', '.join(EXTENSIONS)}, got {coding!r}")
+        if self._siblings:
+            self._extra.append(("Vary", "Accept-Encoding"))
+        self._follow_symlinks = follow_symlinks
+
+    def _select(self, environ: WSGIEnvironment) -> Answer:
+        names = _names(environ.get("PATH_INFO", ""))
+        ends_in_slash = names[-1:] == [""]
+        if ends_in_slash and self._index is not None:
+            names[-1] = self._index
+        path, st = self._find(names)
+        if stat.S_ISDIR(st.st_mode) and self._index is not None and not ends_in_slash:
+            return plain(301, environ["REQUEST_METHOD"], [("Location", _with_slash(environ))])
+        file = File(path, st, path)
+        if self._siblings and stat.S_ISREG(st.st_mode):
+            file = self._in_best_coding(file, names, environ.get("HTTP_ACCEPT_ENCODING", ""))
+        return self._serve(environ, file)
+
+    def _find(self, names: list[str]) -> tuple[str, os.stat_result]:
+        """Where the names lead, and what is there: an lstat for each of them."""
+        path = os.path.join(self._directory, *names)
+        if self._follow_symlinks or not names:
+            return path, os.stat(path)
+        at = self._directory
+        for name in names:
+            at = os.path.join(at, name)
+            st = os.lstat(at)
+            # A reparse point of Windows can be a link that is not called one.
+            if stat.S_ISLNK(st.st_mode) or getattr(st, "st_reparse_tag", None):
+                return self._find_within(path)
+        return path, st
+
+    def _find_within(self, path: str) -> tuple[str, os.stat_result]:
+        root = os.path.normcase(os.path.realpath(self._directory))
+        target = os.path.realpath(path)
+        if not os.path.normcase(target).startswith(os.path.join(root, "")):
+            raise _absent(path)
+        return target, os.stat(target)
+
+    def _in_best_coding(self, file: File, names: list[str], accept_encoding: str) -> File:
+        for coding in accepted(self._siblings, accept_encoding):
+            try:
+                path, st = self._find([*names[:-1], names[-1] + EXTENSIONS[coding]])
+            except OSError:
+                continue
+            if stat.S_ISREG(st.st_mode):
+                return File(path, st, file.name, coding)
+        return file
+
+
+def _absolute(path: StrPath, argument: str) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{argument}: expected str or os.PathLike, got {type(path).__name__}")
+    return os.path.abspath(path)
+
+
+def _absent(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+
+def _names(path_info: str) -> list[str]:
+    """The names in a path, of which the last one is empty after a slash; FileNotFoundError where one of them
+    leads elsewhere than down."""
+    try:
+        path = os.fsdecode(path_info.encode("latin-1"))  # PEP 3333: bytes, as text of Latin-1
+    except UnicodeError:
+        raise _absent(path_info) from None
+    start, *names = path.split("/")
+    if start or "" in names[:-1] or "." in names or ".." in names or any(c in path for c in _FORBIDDEN):
+        raise _absent(path_info)
+    return names
+
+
+def _with_slash(environ: WSGIEnvironment) -> str:
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}/".encode("latin-1")
+    # Two slashes at the start would begin the name of another host.
+    location = "/" + quote(path.lstrip(b"/"), safe=_PATH_CHARACTERS)
+    query = environ.get("QUERY_STRING", "").encode("latin-1")
+    return f"{location}?{quote(query, safe=_PATH_CHARACTERS + '?%')}" if query else location
+
+
+# RFC 3986: what stands for itself in a path, besides letters, digits and "-._~".
+_PATH_CHARACTERS: Final = "/!$&'()*+,;=:@"
+
+
+# -- Applications --------------------------------------------------------------------------------------------
+
+
+class ConditionalMiddleware:
+    """Turn a 200 to GET or HEAD into 304 or 412, by the ETag or Last-Modified that the application set.
+
+    All else passes as it is: other methods, other statuses (206 too), a 200 that has neither field or a
+    malformed one, and what the application raises. No content is held back; that of a response that was
+    replaced is not asked for.
+
+    app         the WSGI application
+    policy      which validators count, and how dates are compared
+
+    The application does its work first: this saves the transfer, and guards nothing that changes state.
+    """
+
+    def __init__(self, app: WSGIApplication, *, policy: Policy = DEFAULT) -> None:
+        self._app = app
+        self._policy = checked_policy(policy)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in SAFE or environ.keys().isdisjoint(_CONDITIONS):
+            return self._app(environ, start_response)
+        exchange = _Exchange(self._policy, environ, start_response)
+        exchange.content = self._app(environ, exchange.start_response)
+        # What is the application's own goes to the server directly, which may know its type (a file wrapper).
+        return exchange.content if exchange.started and exchange.instead is None else exchange
+
+
+class _Exchange:
+    """The response of an application, or what is sent instead.
+
+    An application may start its response when it is called or when it is first iterated, and once more after
+    an error: each time it is decided anew.
+    """
+
+    def __init__(self, policy: Policy, environ: WSGIEnvironment, start_response: StartResponse) -> None:
+        self._policy = policy
+        self._environ = environ
+        self._start_response = start_response
+        self.started = False
+        self.instead: Answer | None = None
+        self.content: Iterable[bytes] = ()
+
+    def start_response(
+        self, status: str, fields: Fields, exc_info: OptExcInfo | None = None
+    ) -> Callable[[bytes], object]:
+        self.started = True
+        self.instead = self._answer_instead(fields) if status.startswith("200 ") else None
+        if self.instead is not None:
+            status, fields = status_line(self.instead.status), self.instead.fields
+        write = self._start_response(status, fields, *(() if exc_info is None else (exc_info,)))
+        return write if self.instead is None else _discard
+
+    def _answer_instead(self, fields: Fields) -> Answer | None:
+        own = Validators(_joined(fields, "etag"), _joined(fields, "last-modified"))
+        if own == Validators():
+            return None
+        try:
+            outcome = self._policy.evaluate_environ(own, self._environ)
+        except ValueError:  # malformed: they match nothing that a client can send
+            return None
+        if outcome is Outcome.NOT_MODIFIED:
+            return Answer(304, fields_of_304(fields), no_content())
+        if outcome is Outcome.PRECONDITION_FAILED:
+            return plain(412, self._environ["REQUEST_METHOD"], fields_of_412(fields))
+        return None
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.instead is None:
+            for chunk in self.content:
+                if self.instead is not None:
+                    break
+                yield chunk
+        if self.instead is not None:
+            yield from self.instead.body
+
+    def close(self) -> None:
+        close_body(self.content)
+
+
+def _joined(fields: Fields, name: str) -> str | None:
+    """The value of a field; that of repeated lines is no valid one here."""
+    values = [value for key, value in fields if key.lower() == name]
+    return ", ".join(values) if values else None
+
+
+def _discard(content: bytes) -> None:
+    """The write() of a response that is not sent."""

@@ -1,0 +1,641 @@
+"""precond.wsgi.StaticFiles and FileApp, one request at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from wsgiref.util import FileWrapper
+
+import pytest
+
+import precond
+import precond._wsgi
+import precond.wsgi
+from precond.wsgi import FileApp, StaticFiles
+from wsgi_call import Reply, call, environ, run
+
+STAMP = 1_700_000_000_123_456_789
+DATE = "Tue, 14 Nov 2023 22:13:21 GMT"
+LATER = "Tue, 14 Nov 2023 22:13:22 GMT"
+CONTENT = b"<p>0123456789</p>"
+TAG = f'"{STAMP:x}-{len(CONTENT):x}"'
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="there is no such file on Windows")
+
+
+def write(path: Path, content: bytes = CONTENT, stamp: int = STAMP) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, ns=(stamp, stamp))
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path / "secret.txt", b"secret")
+    write(tmp_path / "root" / "page.html")
+    write(tmp_path / "root" / "sub" / "index.html", b"index")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def app(root: Path) -> StaticFiles:
+    return StaticFiles(root)
+
+
+@pytest.fixture
+def bodies(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every body that was made, to see whether its file is closed."""
+    made = []
+
+    class Recorded(precond._wsgi.FilePart):
+        def __init__(self, file: Any, part: range) -> None:
+            super().__init__(file, part)
+            self.file = file
+            made.append(self)
+
+    monkeypatch.setattr(precond._wsgi, "FilePart", Recorded)
+    return made
+
+
+def is_404(reply: Reply) -> bool:
+    return reply.status == 404 and reply.body == b"404 Not Found\n" and "etag" not in reply.names()
+
+
+# -- 200 -----------------------------------------------------------------------------------------------------
+
+
+def test_get(app: StaticFiles) -> None:
+    reply = call(app, "/page.html")
+    assert (reply.status, reply.body) == (200, CONTENT)
+    assert dict(reply.fields) == {
+        "Content-Type": "text/html",
+        "Content-Length": str(len(CONTENT)),
+        "Accept-Ranges": "bytes",
+        "ETag": TAG,
+        "Last-Modified": DATE,
+    }
+
+
+@pytest.mark.parametrize("fields", [{}, {"range": "bytes=0-1"}, {"if_none_match": '"other"'}])
+def test_head_has_the_fields_of_get(app: StaticFiles, fields: dict[str, str]) -> None:
+    reply = call(app, "/page.html", "HEAD", **fields)
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.fields == call(app, "/page.html").fields
+
+
+def test_empty_file(root: Path, app: StaticFiles) -> None:
+    write(root / "empty", b"")
+    reply = call(app, "/empty")
+    assert (reply.status, reply.body, reply["content-length"]) == (200, b"", "0")
+    assert reply["content-type"] == "application/octet-stream"
+    assert call(app, "/empty", range="bytes=-1").status == 200
+    assert call(app, "/empty", range="bytes=0-").status == 416
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "OPTIONS", "PATCH"])
+def test_other_methods(app: StaticFiles, method: str) -> None:
+    for path in ("/page.html", "/missing"):
+        reply = call(app, path, method, if_match='"other"')
+        assert (reply.status, reply["allow"]) == (405, "GET, HEAD")
+
+
+def test_file_wrapper(app: StaticFiles) -> None:
+    """The server's wrapper is used, but finds no descriptor: with one it would send a short body as whole."""
+    variables = {**environ("/page.html"), "wsgi.file_wrapper": FileWrapper}
+    content = app(variables, lambda *_: list)
+    assert isinstance(content, FileWrapper)
+    assert not hasattr(content.filelike, "fileno")
+    assert content.filelike.read() == CONTENT
+    content.close()
+
+
+def test_extra_fields(root: Path) -> None:
+    extra = [
+        ("Cache-Control", "max-age=60"),
+        ("Access-Control-Allow-Origin", "*"),
+        ("Content-Disposition", "inline"),
+    ]
+    app = StaticFiles(root, headers=extra)
+    assert set(extra) < set(call(app, "/page.html").fields)
+    assert set(extra) < set(call(app, "/page.html", range="bytes=0-1").fields)
+    not_modified = call(app, "/page.html", if_none_match=TAG)
+    assert dict(not_modified.fields) == {"ETag": TAG, **dict(extra[:2])}
+    for fields in ({"if_match": '"x"'}, {"range": "bytes=99-"}):
+        assert call(app, "/page.html", **fields).names() & {
+            "cache-control",
+            "access-control-allow-origin",
+        } == {"access-control-allow-origin"}
+    assert "access-control-allow-origin" not in call(app, "/missing").names()
+
+
+# -- Preconditions -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_304(app: StaticFiles, method: str) -> None:
+    reply = call(app, "/page.html", method, if_none_match=TAG)
+    assert (reply.status, reply.fields, reply.body) == (304, [("ETag", TAG)], b"")
+    reply = call(app, "/page.html", method, if_modified_since=LATER)
+    assert reply.status == 304
+
+
+def test_304_without_an_entity_tag(root: Path) -> None:
+    app = StaticFiles(root, policy=precond.Policy(etag=False))
+    reply = call(app, "/page.html", if_modified_since=DATE)
+    assert (reply.status, reply.fields) == (304, [("Last-Modified", DATE)])
+
+
+def test_412(app: StaticFiles) -> None:
+    reply = call(app, "/page.html", if_match='"other"')
+    assert (reply.status, reply.body) == (412, b"412 Precondition Failed\n")
+    assert reply.names() == {"content-type", "content-length"}
+    head = call(app, "/page.html", "HEAD", if_match='"other"')
+    assert (head.status, head.fields, head.body) == (412, reply.fields, b"")
+
+
+def test_policy(root: Path) -> None:
+    app = StaticFiles(root, policy=precond.Policy(weak=True, if_modified_since="exact", last_modified=True))
+    assert call(app, "/page.html")["etag"] == f"W/{TAG}"
+    assert call(app, "/page.html", if_match=TAG).status == 412
+    assert call(app, "/page.html", if_modified_since=LATER).status == 200
+    bare = StaticFiles(root, policy=precond.Policy(etag=False, last_modified=False))
+    assert call(bare, "/page.html").names() == {"content-type", "content-length", "accept-ranges"}
+
+
+def test_304_and_412_cost_one_stat_and_no_open(app: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    stats = []
+    lstat = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: stats.append(path) or lstat(path))
+    monkeypatch.setattr(precond._wsgi, "open_regular", lambda path: pytest.fail("opened"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("waited"))
+    assert call(app, "/page.html", if_none_match="*").status == 304
+    assert call(app, "/page.html", if_match='"x"').status == 412
+    assert len(stats) == 2
+
+
+def opening(monkeypatch: pytest.MonkeyPatch, first: Any) -> None:
+    """Run `first` between the look-up of a file and its opening."""
+    real = precond._wsgi.open_regular
+
+    def open_regular(path: str) -> tuple[int, os.stat_result]:
+        first(Path(path))
+        return real(path)
+
+    monkeypatch.setattr(precond._wsgi, "open_regular", open_regular)
+
+
+NEW = b"new bytes"
+NEW_STAMP = STAMP + 10**9
+NEW_TAG = f'"{NEW_STAMP:x}-{len(NEW):x}"'
+
+
+def replace(path: Path) -> None:
+    os.replace(write(path.with_name("temporary"), NEW, NEW_STAMP), path)
+
+
+@pytest.mark.parametrize(
+    "fields, status, body",
+    [
+        ({}, 200, NEW),
+        ({"if_none_match": '"x"'}, 200, NEW),
+        ({"if_match": TAG}, 412, b"412 Precondition Failed\n"),
+        ({"if_unmodified_since": DATE}, 412, b"412 Precondition Failed\n"),
+        ({"if_none_match": NEW_TAG}, 304, b""),
+        ({"range": "bytes=0-2", "if_range": TAG}, 200, NEW),
+        ({"range": "bytes=0-2", "if_range": NEW_TAG}, 206, None),
+    ],
+)
+def test_a_file_that_is_replaced_before_it_is_opened(
+    app: StaticFiles,
+    monkeypatch: pytest.MonkeyPatch,
+    fields: dict[str, str],
+    status: int,
+    body: bytes | None,
+) -> None:
+    opening(monkeypatch, replace)
+    reply = call(app, "/page.html", **fields)
+    if status == 206:  # the request was evaluated on the old file first, so its Range is honoured only anew
+        assert (reply.status, reply.body) == (206, NEW[:3])
+    else:
+        assert (reply.status, reply.body) == (status, body)
+    if status != 412:
+        assert reply["etag"] == NEW_TAG
+
+
+def test_a_file_that_is_deleted_before_it_is_opened(
+    app: StaticFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening(monkeypatch, Path.unlink)
+    assert is_404(call(app, "/page.html"))
+
+
+@posix
+def test_a_fifo_that_comes_before_it_is_opened(app: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    def to_fifo(path: Path) -> None:
+        path.unlink()
+        os.mkfifo(path)
+
+    opening(monkeypatch, to_fifo)
+    assert is_404(call(app, "/page.html"))
+
+
+def test_a_file_just_written_is_waited_for(
+    root: Path, app: StaticFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late, but with an entity-tag."""
+    slept = []
+    written = []
+
+    def touch(path: Path) -> None:
+        now = time.time_ns() | 1  # never a whole second
+        os.utime(path, ns=(now, now))
+        written.append(now)
+
+    real = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: slept.append(seconds) or real(seconds))
+    opening(monkeypatch, touch)
+    reply = call(app, "/page.html")
+    assert reply.status == 200
+    assert reply["etag"] == f'"{os.stat(root / "page.html").st_mtime_ns:x}-{len(CONTENT):x}"'
+    # On a machine that is very busy the stamp had settled by itself.
+    assert slept == [0.02] or time.time_ns() - written[0] > 20_000_000
+
+
+def test_an_unsettled_file_is_not_waited_for_on_the_way_to_304(
+    root: Path, app: StaticFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future = time.time_ns() + 3600 * 10**9 | 1
+    write(root / "page.html", stamp=future)
+    tag = precond.etag(os.stat(root / "page.html"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("waited"))
+    reply = call(app, "/page.html", if_none_match=tag)
+    assert (reply.status, reply.fields) == (304, [])
+    reply = call(app, "/page.html")  # nor for a stamp that does not settle in 20 ms
+    assert reply.names() == {"content-type", "content-length", "accept-ranges"}
+
+
+# -- Ranges --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value, first, last",
+    [("bytes=3-6", 3, 6), ("bytes=10-", 10, 16), ("bytes=-4", 13, 16), ("bytes=0-99", 0, 16)],
+)
+def test_206(app: StaticFiles, value: str, first: int, last: int) -> None:
+    reply = call(app, "/page.html", range=value)
+    assert (reply.status, reply.body) == (206, CONTENT[first : last + 1])
+    assert dict(reply.fields) == {
+        **dict(call(app, "/page.html").fields),
+        "Content-Length": str(last - first + 1),
+        "Content-Range": f"bytes {first}-{last}/{len(CONTENT)}",
+    }
+
+
+def test_206_through_a_file_wrapper(app: StaticFiles) -> None:
+    reply = run(app, {**environ("/page.html", range="bytes=3-6"), "wsgi.file_wrapper": FileWrapper})
+    assert (reply.status, reply.body) == (206, CONTENT[3:7])
+
+
+def test_416(app: StaticFiles, bodies: list[Any]) -> None:
+    reply = call(app, "/page.html", range="bytes=17-")
+    assert (reply.status, reply.body.split()[0]) == (416, b"416")
+    assert reply["content-range"] == f"bytes */{len(CONTENT)}"
+    assert reply.names() == {"content-type", "content-length", "content-range"}
+    assert bodies == []
+
+
+@pytest.mark.parametrize("value", ["bytes=0-1,3-4", "lines=1-2", "bytes=4-3", "bytes=x", ""])
+def test_ranges_that_are_ignored(app: StaticFiles, value: str) -> None:
+    reply = call(app, "/page.html", range=value)
+    assert (reply.status, reply.body) == (200, CONTENT)
+
+
+@pytest.mark.parametrize(
+    "if_range, status",
+    [(TAG, 206), (DATE, 206), (f"W/{TAG}", 200), ('"other"', 200), (LATER, 200), ("", 200), ("junk", 200)],
+)
+def test_if_range(app: StaticFiles, if_range: str, status: int) -> None:
+    assert call(app, "/page.html", range="bytes=0-1", if_range=if_range).status == status
+    assert call(app, "/page.html", if_range=if_range).status == 200
+
+
+# -- Paths ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/missing",
+        "/../secret.txt",
+        "/..",
+        "/.",
+        "/sub/../page.html",
+        "/sub/../../secret.txt",
+        "/./page.html",
+        "//page.html",
+        "/sub//index.html",
+        "//etc/passwd",
+        "/page.html/",
+        "/page.html/x",
+        "/page.html\0",
+        "/\0",
+        "/sub",
+        "/sub/",
+        "/",
+        "/" + "a" * 300,
+        "/a" * 3000,
+        "/sub/" + "../" * 50 + "etc/passwd",
+        "/\u20ac",
+    ],
+)
+@pytest.mark.parametrize("fields", [{}, {"if_none_match": "*"}, {"if_match": '"x"'}])
+def test_404(app: StaticFiles, path: str, fields: dict[str, str]) -> None:
+    assert is_404(call(app, path, **fields))
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_no_way_out_by_an_absolute_name(root: Path, follow: bool) -> None:
+    app = StaticFiles(root, follow_symlinks=follow)
+    secret = str(root.parent / "secret.txt")
+    assert is_404(call(app, f"/{secret}"))
+    app_iter = app({**environ("/"), "PATH_INFO": secret.lstrip("/")}, lambda *_: list)
+    assert b"".join(app_iter) == b"404 Not Found\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["/..\\secret.txt", "/C:/secret.txt", "/page.html:stream", "/sub\\index.html"]
+)
+def test_names_that_windows_reads_otherwise(
+    app: StaticFiles, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(precond.wsgi, "_FORBIDDEN", "\0\\:")
+    assert is_404(call(app, path))
+
+
+@posix
+def test_names_are_bytes(root: Path, app: StaticFiles) -> None:
+    for name in ("caf\u00e9".encode(), b"a\\b:c", b" "):
+        write(Path(os.fsdecode(os.fsencode(root) + b"/" + name)))
+        assert call(app, "/" + name.decode("latin-1")).status == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no bytes that are not UTF-8")
+def test_names_are_any_bytes(root: Path, app: StaticFiles) -> None:
+    write(Path(os.fsdecode(os.fsencode(root) + b"/\xff\xfe")))
+    assert call(app, "/\xff\xfe").status == 200
+
+
+def symlink(target: Path, link: Path) -> None:
+    try:
+        link.symlink_to(target, target_is_directory=target.is_dir())
+    except OSError:
+        pytest.skip("Windows lets only some users make symbolic links")
+
+
+def test_symlinks(root: Path) -> None:
+    inside, outside = StaticFiles(root), StaticFiles(root, follow_symlinks=True)
+    symlink(root / "page.html", root / "inside.html")
+    symlink(root / "sub", root / "inside")
+    symlink(root.parent / "secret.txt", root / "outside.txt")
+    symlink(root.parent, root / "outside")
+    symlink(root / "loop", root / "loop")
+    symlink(root / "gone", root / "broken")
+    write(root.parent / "root-not" / "file", b"secret")
+    symlink(root.parent / "root-not", root / "prefix")
+    for path in ("/inside.html", "/inside/index.html"):
+        assert call(inside, path).status == call(outside, path).status == 200
+    for path in ("/outside.txt", "/outside/secret.txt", "/prefix/file", "/outside"):
+        assert is_404(call(inside, path))
+        assert is_404(call(inside, path, if_none_match="*"))
+    assert call(outside, "/outside.txt").body == b"secret"
+    assert call(outside, "/outside/secret.txt").body == b"secret"
+    for path in ("/loop", "/broken"):
+        assert is_404(call(inside, path))
+        assert is_404(call(outside, path))
+
+
+def test_the_directory_may_be_a_symlink(root: Path) -> None:
+    symlink(root, root.with_name("link"))
+    symlink(root / "page.html", root / "inside.html")
+    app = StaticFiles(root.with_name("link"))
+    assert call(app, "/page.html").status == call(app, "/inside.html").status == 200
+
+
+@posix
+def test_what_is_no_regular_file(root: Path, app: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(root / "fifo")
+    monkeypatch.chdir(root)  # names of sockets must be short
+    server = socket.socket(socket.AF_UNIX)
+    server.bind("socket")
+    server.close()
+    for name in ("fifo", "socket", "sub"):
+        assert is_404(call(app, f"/{name}"))
+        assert is_404(call(FileApp(root / name), "/", if_none_match="*"))
+    assert is_404(call(FileApp("/dev/null"), "/"))
+    assert is_404(call(StaticFiles("/dev"), "/zero"))
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@posix
+def test_403() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        closed = [write(root / "page.html"), write(root / "sub" / "page.html").parent]
+        root.chmod(0o755)
+        for path in closed:
+            path.chmod(0)
+        try:
+            with unprivileged():
+                app = StaticFiles(root)
+                replies = [
+                    call(app, path, method, **fields)
+                    for path in ("/page.html", "/sub/page.html")
+                    for method in ("GET", "HEAD")
+                    for fields in ({}, {"if_none_match": "*"}, {"if_match": '"x"'})
+                ]
+        finally:
+            for path in closed:
+                path.chmod(0o755)
+    assert {reply.status for reply in replies} == {403}
+    assert not any("etag" in reply.names() for reply in replies)
+
+
+def test_the_servers_own_trouble_is_no_404(app: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_many(path: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    opening(monkeypatch, too_many)
+    with pytest.raises(OSError, match="Too many open files"):
+        call(app, "/page.html")
+
+
+# -- Directories ---------------------------------------------------------------------------------------------
+
+
+def test_index(root: Path) -> None:
+    app = StaticFiles(root, index="index.html")
+    assert call(app, "/sub/").body == b"index"
+    assert call(app, "/sub/")["content-type"] == "text/html"
+    assert call(app, "/sub/index.html").body == b"index"
+    assert is_404(call(app, "/"))
+    (root / "index.html").mkdir()
+    assert is_404(call(app, "/", if_none_match="*"))
+    assert is_404(call(app, "/missing/"))
+    assert is_404(call(app, "/page.html/"))
+
+
+@pytest.mark.parametrize(
+    "options, location",
+    [
+        ({}, "/sub/"),
+        ({"script_name": "/mounted"}, "/mounted/sub/"),
+        ({"query": "a=1&b=%20/\xe9"}, "/sub/?a=1&b=%20/%E9"),
+        ({"script_name": "/caf\xc3\xa9 #?"}, "/caf%C3%A9%20%23%3F/sub/"),
+        ({"script_name": "//host"}, "/host/sub/"),
+        ({"if_none_match": "*"}, "/sub/"),
+        ({"if_match": '"x"'}, "/sub/"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_redirect(root: Path, options: dict[str, str], location: str, method: str) -> None:
+    reply = call(StaticFiles(root, index="index.html"), "/sub", method, **options)
+    assert (reply.status, reply["location"]) == (301, location)
+
+
+def test_redirect_of_the_directory_itself(root: Path) -> None:
+    app = StaticFiles(root, index="index.html")
+    assert call(app, "", script_name="/mounted")["location"] == "/mounted/"
+    started: list[Any] = []
+    app({**environ("/"), "PATH_INFO": ""}, lambda *given: started.append(given) or list)
+    assert ("Location", "/") in started[0][1]
+    assert is_404(call(StaticFiles(root), "", script_name="/mounted"))
+
+
+# -- Sending -------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_becomes_shorter(root: Path, app: StaticFiles, bodies: list[Any]) -> None:
+    content = app(environ("/page.html"), lambda *_: list)
+    os.truncate(root / "page.html", 5)
+    chunks = iter(content)
+    assert next(chunks) == CONTENT[:5]
+    with pytest.raises(EOFError):
+        next(chunks)
+    bodies[0].close()
+
+
+def test_a_file_that_becomes_longer(root: Path, app: StaticFiles, bodies: list[Any]) -> None:
+    content = app(environ("/page.html"), lambda *_: list)
+    with (root / "page.html").open("ab") as file:
+        file.write(b"more")
+    assert b"".join(content) == CONTENT
+    bodies[0].close()
+
+
+def test_the_file_is_closed_after_the_last_byte_or_before(app: StaticFiles, bodies: list[Any]) -> None:
+    call(app, "/page.html")
+    call(app, "/page.html", range="bytes=0-1")
+    app(environ("/page.html"), lambda *_: list).close()  # type: ignore[attr-defined]
+    assert [body.file.closed for body in bodies] == [True] * 3
+    call(app, "/page.html", "HEAD")
+    assert len(bodies) == 3
+
+
+def test_the_file_is_closed_where_the_server_fails(app: StaticFiles, bodies: list[Any]) -> None:
+    def failing(*_: object) -> Any:
+        raise RuntimeError("failed")
+
+    for path in ("/page.html", "/missing"):
+        with pytest.raises(RuntimeError, match="failed"):
+            app(environ(path), failing)
+    with pytest.raises(RuntimeError, match="failed"):
+        app({**environ("/page.html"), "wsgi.file_wrapper": failing}, lambda *_: list)
+    assert [body.file.closed for body in bodies] == [True, True]
+
+
+# -- FileApp -------------------------------------------------------------------------------------------------
+
+
+def test_file_app(root: Path) -> None:
+    app = FileApp(root / "page.html", headers=[("Cache-Control", "no-cache")])
+    for path in ("/", "/page.html", "/any/thing"):
+        reply = call(app, path)
+        assert (reply.status, reply.body, reply["etag"]) == (200, CONTENT, TAG)
+        assert (reply["content-type"], reply["cache-control"]) == ("text/html", "no-cache")
+    assert call(app, "/", if_none_match=TAG).status == 304
+    assert call(app, "/", "PUT").status == 405
+    assert call(app, "/", range="bytes=0-0").body == CONTENT[:1]
+    typed = FileApp(str(root / "page.html"), content_type="text/x-page", policy=precond.Policy(etag=False))
+    assert call(typed, "/")["content-type"] == "text/x-page"
+    assert "etag" not in call(typed, "/").names()
+
+
+def test_the_file_of_a_file_app_comes_and_goes(root: Path) -> None:
+    app = FileApp(root / "later")
+    assert is_404(call(app, "/", if_match='"x"'))
+    write(root / "later")
+    assert call(app, "/").status == 200
+
+
+def test_relative_names_stay_what_they_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    apps = [StaticFiles("."), FileApp("page.html")]
+    monkeypatch.chdir(root.parent)
+    assert [call(app, "/page.html").status for app in apps] == [200, 200]
+
+
+# -- Arguments -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong, error",
+    [
+        ({"directory": 3}, TypeError),
+        ({"directory": "missing"}, ValueError),
+        ({"directory": "root/page.html"}, ValueError),
+        ({"policy": "weak"}, TypeError),
+        ({"index": "sub/index.html"}, ValueError),
+        ({"index": ".."}, ValueError),
+        ({"index": ""}, ValueError),
+        ({"siblings": ["deflate"]}, ValueError),
+        ({"siblings": "br"}, ValueError),
+        ({"headers": [("A", "b", "c")]}, TypeError),
+        ({"headers": [(b"A", b"b")]}, TypeError),
+        ({"headers": {"Name": "value"}}, TypeError),
+        ({"headers": [("etag", '"x"')]}, ValueError),
+        ({"headers": [("Content-Length", "1")]}, ValueError),
+    ],
+)
+def test_wrong_arguments(
+    root: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], error: type[Exception]
+) -> None:
+    monkeypatch.chdir(root.parent)
+    with pytest.raises(error, match=f"^{next(iter(wrong))}: "):
+        StaticFiles(**{"directory": root, **wrong})
+
+
+@pytest.mark.parametrize("wrong", [{"path": None}, {"path": b"x"}, {"policy": None}, {"headers": [()]}])
+def test_wrong_arguments_of_file_app(root: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"^{next(iter(wrong))}: "):
+        FileApp(**{"path": root / "page.html", **wrong})
