@@ -1,0 +1,203 @@
+"""Which bytes of which file answer a request, and with what status: a job for a thread, of any framework."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import stat
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from precond import Outcome, Policy, Validators, format_http_date, parse_etags, parse_http_date
+from precond._coding import EXTENSIONS, accepted
+from precond._ranges import byte_range
+from precond._serving import SETTLE_WAIT, NotRegularError, open_regular, settles_soon
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FINAL: Final = (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED)
+_CODINGS: Final = ("br", "gzip")
+
+
+class File(io.FileIO):
+    """Closes with its last reference: that of a job whose request was cancelled, or of a dropped response."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Question(NamedTuple):
+    """What is asked of a file.
+
+    method, headers      of the request; headers are its raw pairs
+    status               what the response would have without conditions; ranges are for 200
+    compressed           whether the content may be compressed as it is sent
+    etag, last_modified  what the application has set on the response itself
+    """
+
+    method: str
+    headers: Sequence[tuple[bytes, bytes]]
+    policy: Policy
+    status: int
+    compressed: bool
+    etag: str | None
+    last_modified: str | None
+
+    def field(self, name: bytes) -> str:
+        return b",".join(value for key, value in self.headers if key.lower() == name).decode("latin-1")
+
+    @property
+    def succeeds(self) -> bool:
+        """Preconditions are for requests that succeed without them (RFC 9110 section 13.2.1)."""
+        return 200 <= self.status < 300
+
+    @property
+    def wants_content(self) -> bool:
+        return self.method not in ("HEAD", "CONNECT") and self.status not in (204, 304)
+
+
+class Answer(NamedTuple):
+    """What is to be sent.
+
+    part        the offsets of the bytes that go with the status; None where nothing of the file does
+    size        of the whole file, in bytes
+    validators  what may be sent of them
+    file        open, and the receiver's to close; None where no byte is sent
+    coding      the content coding, where a sibling was selected
+    varies      whether the choice depended on Accept-Encoding
+    """
+
+    status: int
+    part: range | None = None
+    size: int = 0
+    validators: Validators = Validators()
+    file: File | None = None
+    coding: str | None = None
+    varies: bool = False
+
+
+def find_answer(
+    path: str, question: Question, now_ns: int | None = None, st: os.stat_result | None = None
+) -> Answer:
+    """The answer for a file, or for the .br or .gz beside it: 403 and 404 too, so that nothing is raised.
+
+    st          of the file, where it is known already
+    now_ns      an instant before st was taken: only what had settled by then can no later write share
+    """
+    if now_ns is None:
+        now_ns = time.time_ns()
+    path, coding, st, varies = _select(path, question.field(b"accept-encoding"), st)
+    if coding is not None:
+        question = question._replace(compressed=False)
+    elif question.compressed:
+        varies = True
+        question = question._replace(policy=_weak(question.policy))
+    try:
+        answer = _decide(path, question, now_ns, st or os.stat(path))
+    except (PermissionError, NotRegularError):
+        answer = Answer(403)
+    except (OSError, ValueError):  # ValueError: a NUL, or what no file name can encode
+        answer = Answer(404)
+    return answer._replace(coding=coding, varies=varies)
+
+
+def _select(
+    path: str, accept_encoding: str, st: os.stat_result | None
+) -> tuple[str, str | None, os.stat_result | None, bool]:
+    """The file that is selected, its coding and its stat, and whether the choice varies.
+
+    It does wherever there is a sibling; a symbolic link is none, as it could lead anywhere.
+    """
+    siblings = {}
+    for coding in _CODINGS:
+        with suppress(OSError, ValueError):
+            sibling = os.lstat(path + EXTENSIONS[coding])
+            if stat.S_ISREG(sibling.st_mode):
+                siblings[coding] = sibling
+    for coding in accepted(siblings, accept_encoding):
+        return path + EXTENSIONS[coding], coding, siblings[coding], True
+    return path, None, st, bool(siblings)
+
+
+@functools.lru_cache
+def _weak(policy: Policy) -> Policy:
+    """For content that is compressed as it is sent: its bytes are not those of the file (section 8.8.3.3)."""
+    return Policy(**{**policy.options._asdict(), "weak": True})
+
+
+def _decide(path: str, question: Question, now_ns: int, st: os.stat_result) -> Answer:
+    if not stat.S_ISREG(st.st_mode):
+        raise NotRegularError(path)
+    answer = _evaluate(question, now_ns, st)
+    if answer.part is not None and question.wants_content:
+        return _open(path, question)
+    # 403 comes before 304 and 412 (section 13.2.1); where it seems to be due, opening tells it from 404.
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        os.close(open_regular(path)[0])
+    return answer if answer.part is None else _evaluate_settled(path, question, now_ns, st)
+
+
+def _open(path: str, question: Question) -> Answer:
+    """The file that was opened may be another one: it has to pass, too."""
+    now_ns = time.time_ns()
+    descriptor, st = open_regular(path)
+    file = File(descriptor)
+    answer = _evaluate_settled(descriptor, question, now_ns, st)
+    if answer.part is None:
+        file.close()
+        return answer
+    return answer._replace(file=file)
+
+
+def _evaluate_settled(path: str | int, question: Question, now_ns: int, st: os.stat_result) -> Answer:
+    if question.succeeds and question.etag is None and settles_soon(question.policy, st, now_ns):
+        time.sleep(SETTLE_WAIT)
+        now_ns = time.time_ns()
+        st = os.stat(path)
+    return _evaluate(question, now_ns, st)
+
+
+def _evaluate(question: Question, now_ns: int, st: os.stat_result) -> Answer:
+    """The status that this stat leads to, and the bytes that go with it."""
+    policy, status = question.policy, question.status
+    part: range | None = range(st.st_size)
+    if not question.succeeds:
+        return Answer(status, part)
+    representation = _representation(question, now_ns, st)
+    outcome = policy.evaluate_raw(representation, question.method, question.headers, now_ns=now_ns)
+    if outcome in _FINAL:
+        status, part = int(outcome), None
+    elif outcome is Outcome.PROCEED and status == 200 and not question.compressed:
+        asked = _requested_range(question.field(b"range"), st.st_size)
+        if asked is not None:
+            status, part = (206, asked) if asked else (416, None)
+    return Answer(status, part, st.st_size, policy.validators(st, now_ns=now_ns))
+
+
+def _representation(question: Question, now_ns: int, st: os.stat_result) -> os.stat_result | Validators:
+    """What is evaluated: the file, or what the application says in its place.
+
+    What is malformed is no validator.
+    """
+    if question.etag is None and question.last_modified is None:
+        return st
+    etag: str | None = question.policy.etag(st)
+    if question.etag is not None:
+        tags = parse_etags(question.etag)
+        etag = str(tags[0]) if isinstance(tags, tuple) and len(tags) == 1 else None
+    date = question.policy.validators(st, now_ns=now_ns).last_modified
+    if question.last_modified is not None:
+        seconds = parse_http_date(question.last_modified)
+        date = None if seconds is None else format_http_date(seconds)
+    return Validators(etag, date)
+
+
+def _requested_range(value: str, size: int) -> range | None:
+    """As byte_range, but a broken range of bytes is not satisfiable, rather than ignored."""
+    part = byte_range(value, size)
+    if part is None and size and value.lower().startswith("bytes=") and "," not in value:
+        return range(0)
+    return part

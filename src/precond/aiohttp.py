@@ -1,0 +1,311 @@
+"""aiohttp: FileResponse and static(), with the preconditions of RFC 9110 section 13 and a policy for each.
+
+    from aiohttp import web
+    from precond.aiohttp import FileResponse, static
+
+    async def report(request: web.Request) -> web.StreamResponse:
+        return FileResponse("report.pdf", headers={"Cache-Control": "no-cache"})
+
+    app = web.Application()
+    app.add_routes([web.get("/report", report), static("/static", "public")])
+
+One job in the executor does the stat, the decision and, only where bytes will be sent, open and fstat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+# Of what aiohttp does not document, this is all that is used here; tested with 3.11.10 to 3.14.5:
+# - web_fileresponse.CONTENT_TYPES, its table of media types, and NOSENDFILE, its switch AIOHTTP_NOSENDFILE;
+# - StaticResource._handle, the handler of the routes, which _StaticResource overrides and calls.
+from aiohttp import hdrs, web, web_fileresponse
+
+from precond import DEFAULT, Policy
+from precond._files import Answer, File, Question, find_answer
+from precond._serving import fields_of_304, fields_of_412
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.typedefs import LooseHeaders, PathLike
+
+__all__ = ["FileResponse", "static"]
+
+_CHUNK_SIZE: Final = 256 * 1024
+_OPTIONS: Final = frozenset(
+    {"append_version", "chunk_size", "expect_handler", "follow_symlinks", "name", "show_index"}
+)
+
+
+class FileResponse(web.FileResponse):
+    """aiohttp.web.FileResponse, with the preconditions of RFC 9110 section 13 by a policy.
+
+    The arguments are aiohttp's; chunk_size is in bytes, policy a precond.Policy. Preconditions are evaluated
+    with the request's method, where status is 2xx: one that fails is answered 412, and on PUT and POST the
+    handler has run by then. Range is honoured where status is 200.
+
+    ETag, Last-Modified, Cache-Control and Vary that the application sets, in headers or later, are kept, on a
+    304 too, and the first two are evaluated in place of the file's; one that is malformed matches nothing.
+    With enable_compression() the entity-tag is weak, and Range ignored.
+
+    A missing file is answered 404; one that is not regular, or may not be read, 403. A TypeError says that
+    policy is none.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        chunk_size: int = _CHUNK_SIZE,
+        status: int = 200,
+        reason: str | None = None,
+        headers: LooseHeaders | None = None,
+        *,
+        policy: Policy = DEFAULT,
+    ) -> None:
+        super().__init__(path, chunk_size, status, reason, headers)
+        _check_policy(policy)
+        self._asked_for = os.fspath(path)
+        self._piece = chunk_size
+        self._policy = policy
+        self._answered: tuple[Question, Answer] | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        if self.prepared:
+            return await self._start_response(request)
+        loop = asyncio.get_running_loop()
+        question = self._question(request)
+        asked, answer = self._answered or (None, None)
+        self._answered = None
+        if answer is None or asked != question:  # where a middleware has set something since
+            answer = await loop.run_in_executor(None, find_answer, self._asked_for, question)
+        try:
+            return await self._respond(request, answer)
+        finally:
+            if answer.file is not None:
+                # Not awaited, and not here: to close can wait for a network or a file system in user space.
+                loop.run_in_executor(None, answer.file.close)
+
+    def _question(self, request: web.BaseRequest) -> Question:
+        return Question(
+            request.method,
+            request.raw_headers,
+            self._policy,
+            self.status,
+            self.compression,
+            self.headers.get(hdrs.ETAG),
+            self.headers.get(hdrs.LAST_MODIFIED),
+        )
+
+    async def _start_response(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """What every response does to be prepared, without aiohttp's way with files."""
+        return await web.StreamResponse.prepare(self, request)
+
+    async def _respond(self, request: web.BaseRequest, answer: Answer) -> AbstractStreamWriter | None:
+        if answer.varies:
+            _add_vary(self.headers)
+        for name, value in zip((hdrs.ETAG, hdrs.LAST_MODIFIED), answer.validators, strict=True):
+            if value is not None:
+                self.headers.setdefault(name, value)
+        if answer.part is None:
+            return await self._respond_without_content(request, answer)
+        return await self._respond_with_content(request, answer, answer.part)
+
+    async def _respond_without_content(
+        self, request: web.BaseRequest, answer: Answer
+    ) -> AbstractStreamWriter | None:
+        self.set_status(answer.status)
+        select = fields_of_412 if answer.status in (412, 416) else fields_of_304
+        fields = select(self.headers.items())
+        self.headers.clear()
+        self.headers.extend(fields)
+        if answer.status == 416:
+            self.headers[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
+        if answer.status != 304:
+            self.content_length = 0
+        self._leave_as_it_is()
+        return await self._start_response(request)
+
+    async def _respond_with_content(
+        self, request: web.BaseRequest, answer: Answer, part: range
+    ) -> AbstractStreamWriter | None:
+        self.content_length = len(part)
+        if hdrs.CONTENT_TYPE not in self.headers:
+            self.content_type = _media_type(self._asked_for)
+        if answer.coding is not None:
+            self.headers[hdrs.CONTENT_ENCODING] = answer.coding
+        if answer.status == 206:
+            self.set_status(206)
+            self.headers[hdrs.CONTENT_RANGE] = f"bytes {part.start}-{part.stop - 1}/{answer.size}"
+        if answer.coding is not None or not self.compression:
+            self._leave_as_it_is()
+            if answer.status in (200, 206):
+                self.headers[hdrs.ACCEPT_RANGES] = "bytes"
+        elif answer.file is None:
+            # HEAD: how long the content would be is unknown, and the compressor would write its last bytes.
+            self._leave_as_it_is()
+            self.content_length = None
+        writer = await self._start_response(request)
+        if answer.file is not None:
+            await self._send(request, answer.file, part)
+        return writer
+
+    def _leave_as_it_is(self) -> None:
+        """What has no content, or has a coding already, is not to be compressed."""
+        if self.compression:
+            self.enable_compression(web.ContentCoding.identity)
+
+    async def _send(self, request: web.BaseRequest, file: File, part: range) -> None:
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("Connection lost")
+        sent = 0
+        # To compress takes Content-Length away. sendfile() is for one byte or more, and uvloop has none.
+        copied = web_fileresponse.NOSENDFILE or self.content_length is None or not part
+        if not copied:
+            try:
+                sent = await asyncio.get_running_loop().sendfile(transport, file, part.start, len(part))
+            except NotImplementedError:
+                copied = True
+        if copied:
+            sent = await self._copy(file, part)
+        if sent < len(part):
+            if self.content_length is None:  # then an orderly end could pass for the end of the content
+                transport.abort()
+            raise ConnectionResetError("the file became shorter while it was sent")
+        await self.write_eof()
+
+    async def _copy(self, file: File, part: range) -> int:
+        loop = asyncio.get_running_loop()
+        sent = 0
+        while sent < len(part):
+            size = min(self._piece, len(part) - sent)
+            data = await loop.run_in_executor(None, _read, file, part.start + sent, size)
+            if not data:
+                break
+            await self.write(data)
+            sent += len(data)
+        return sent
+
+
+class _StaticResource(web.StaticResource):
+    """aiohttp's, except that one job finds both the file and the answer."""
+
+    def __init__(self, prefix: str, directory: PathLike, *, policy: Policy, **options: Any) -> None:
+        super().__init__(prefix, directory, **options)
+        self._root = Path(directory).expanduser().resolve(strict=True)
+        self._follows = options.get("follow_symlinks", False)
+        self._indexes = options.get("show_index", False)
+        self._piece = options.get("chunk_size", _CHUNK_SIZE)
+        self._policy = policy
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        response = await asyncio.get_running_loop().run_in_executor(None, self._look_up, request)
+        if response is not None:
+            return response
+        if self._indexes:
+            return await super()._handle(request)
+        raise web.HTTPForbidden
+
+    def _look_up(self, request: web.Request) -> FileResponse | None:
+        """The response, with its answer; None for a directory.
+
+        As in aiohttp, what is outside the root or may not be looked at is raised here, where middlewares see
+        it, and a missing file is for the response to tell.
+        """
+        now_ns = time.time_ns()
+        try:
+            path, st = self._locate(request.match_info["filename"])
+        except PermissionError as error:
+            raise web.HTTPForbidden from error
+        except ValueError as error:  # a NUL, or what no file name can encode
+            raise web.HTTPNotFound from error
+        if st is not None and stat.S_ISDIR(st.st_mode):
+            return None
+        response = FileResponse(path, self._piece, policy=self._policy)
+        question = response._question(request)
+        response._answered = question, find_answer(os.fspath(path), question, now_ns, st)
+        return response
+
+    def _locate(self, filename: str) -> tuple[Path, os.stat_result | None]:
+        """The path without symbolic links, and its stat, for which the file itself is looked at only once.
+
+        None where there is no file.
+        """
+        if Path(filename).anchor:
+            raise web.HTTPNotFound
+        path = self._root / filename
+        if self._follows:
+            path = Path(os.path.normpath(path))
+            self._check_inside(path)
+        elif ".." in path.parts:
+            path = Path(os.path.realpath(path))
+        path = Path(os.path.realpath(path.parent), path.name)
+        if not self._follows:
+            self._check_inside(path)
+        try:
+            st = os.lstat(path)
+            if stat.S_ISLNK(st.st_mode):
+                path = Path(os.path.realpath(path))
+                if not self._follows:
+                    self._check_inside(path)
+                st = os.stat(path)
+        except PermissionError:
+            raise
+        except OSError:
+            return path, None
+        return path, st
+
+    def _check_inside(self, path: Path) -> None:
+        if not path.is_relative_to(self._root):
+            raise web.HTTPNotFound
+
+
+class _StaticDef(web.StaticDef):
+    def register(self, router: web.UrlDispatcher) -> list[web.AbstractRoute]:
+        resource = _StaticResource(self.prefix.removesuffix("/"), self.path, **self.kwargs)
+        router.register_resource(resource)
+        return [*resource]
+
+
+def static(prefix: str, path: PathLike, *, policy: Policy = DEFAULT, **options: Any) -> web.AbstractRouteDef:
+    """aiohttp.web.static, with the preconditions of RFC 9110 section 13 by a policy.
+
+    For `app.add_routes([...])`, or by itself: `static(...).register(app.router)`. The options are those of
+    `add_static`: name, expect_handler, chunk_size, show_index, follow_symlinks, append_version.
+
+    A TypeError says that policy is none, or that there is no such option; a ValueError that prefix does not
+    begin with a slash or, once it is registered, that path is no directory.
+    """
+    _check_policy(policy)
+    if unknown := sorted(options.keys() - _OPTIONS):
+        raise TypeError(f"static() has no option {unknown[0]!r}")
+    if not prefix.startswith("/"):
+        raise ValueError(f"prefix: expected a path that begins with '/', got {prefix!r}")
+    return _StaticDef(prefix, path, {"policy": policy, **options})
+
+
+def _check_policy(policy: Policy) -> None:
+    if not isinstance(policy, Policy):
+        raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
+
+
+def _add_vary(headers: Any) -> None:
+    listed = ",".join(headers.getall(hdrs.VARY, ())).lower().split(",")
+    if not {"*", "accept-encoding"} & {name.strip(" \t") for name in listed}:
+        headers.add(hdrs.VARY, "Accept-Encoding")
+
+
+def _media_type(path: str) -> str:
+    types = web_fileresponse.CONTENT_TYPES
+    guess = getattr(types, "guess_file_type", types.guess_type)  # of Python 3.13, for paths alone
+    return guess(path)[0] or "application/octet-stream"
+
+
+def _read(file: File, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)

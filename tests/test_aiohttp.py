@@ -1,0 +1,466 @@
+"""precond.aiohttp.FileResponse, and all that static() shares with it, over a real server."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import socket
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+import precond
+from aiohttp_server import (
+    DATE,
+    FILE,
+    OLD,
+    SIZE,
+    TAG,
+    ask,
+    serving,
+    serving_file,
+    serving_response,
+    serving_static,
+    write,
+)
+from cases import Case, cases, check, content, fetch, make_file, policies
+from precond import Policy
+from precond.aiohttp import FileResponse, static
+
+OTHER = '"other"'
+POLICIES = policies()
+CASES = [(number, case) for number, policy in enumerate(POLICIES) for case in cases(policy)]
+
+
+def etag_of(path: Path) -> str:
+    return precond.etag(os.stat(path))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write(tmp_path / "file.txt")
+
+
+@pytest.fixture(params=["static", "FileResponse"])
+def port(request: pytest.FixtureRequest, path: Path) -> Iterator[int]:
+    with serving_file(path, request.param) as number:
+        yield number
+
+
+# -- Every case of the vectors -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cases")
+
+
+@pytest.fixture(scope="module")
+def port_of_cases(directory: Path) -> Iterator[int]:
+    app = web.Application()
+    for number, policy in enumerate(POLICIES):
+
+        async def handler(request: web.Request, policy: Policy = policy) -> web.StreamResponse:
+            return FileResponse(directory / request.match_info["name"], policy=policy)
+
+        app.add_routes(
+            [
+                static(f"/{number}/static", directory, policy=policy),
+                web.get(f"/{number}/file/{{name}}", handler),
+            ]
+        )
+    with serving(app) as port:
+        yield port
+
+
+@pytest.mark.parametrize("way", ["static", "file"])
+@pytest.mark.parametrize(
+    "number, case", [pytest.param(*both, id=f"{both[0]}-{both[1].id}") for both in CASES]
+)
+def test_cases(way: str, number: int, case: Case, directory: Path, port_of_cases: int) -> None:
+    path = make_file(directory, case)
+    check(case, fetch(port_of_cases, f"/{number}/{way}/{path.name}", case))
+
+
+# -- What the answers carry ----------------------------------------------------------------------------------
+
+
+def test_200_carries_validators_and_304_only_what_it_should(port: int) -> None:
+    full = ask(port, FILE)
+    assert full.status == 200
+    assert full.body == content(SIZE)
+    assert full.fields["etag"] == TAG
+    assert full.fields["last-modified"] == DATE
+    assert full.fields["accept-ranges"] == "bytes"
+    assert full.fields["content-type"] == "text/plain"
+    assert full.fields["content-length"] == str(SIZE)
+    assert "vary" not in full.fields
+    short = ask(port, FILE, fields=[("If-None-Match", TAG)])
+    assert short.status == 304
+    assert short.body == b""
+    assert set(short.fields) == {"date", "server", "etag"}
+    assert short.fields["etag"] == TAG
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_412_says_nothing_of_the_file(port: int, method: str) -> None:
+    answer = ask(port, FILE, method, [("If-Match", OTHER)])
+    assert answer.status == 412
+    assert answer.body == b""
+    assert set(answer.fields) == {"date", "server", "content-length"}
+
+
+def test_last_modified_stands_on_a_304_only_without_an_etag(path: Path) -> None:
+    with serving_static(path.parent, policy=Policy(etag=False)) as port:
+        full = ask(port, FILE)
+        assert "etag" not in full.fields
+        answer = ask(port, FILE, fields=[("If-Modified-Since", DATE)])
+        assert answer.status == 304
+        assert answer.fields["last-modified"] == full.fields["last-modified"] == DATE
+        assert ask(port, FILE, fields=[("If-None-Match", TAG)]).status == 200
+    with serving_static(path.parent, policy=Policy(last_modified=False, weak=True)) as port:
+        full = ask(port, FILE)
+        assert full.fields["etag"] == f"W/{TAG}"
+        assert "last-modified" not in full.fields
+
+
+def test_head_is_get_without_content(port: int) -> None:
+    got, head = ask(port, FILE), ask(port, FILE, "HEAD")
+    assert head.status == 200
+    assert head.body == b""
+    changing = {"date"}
+    assert {k: v for k, v in head.fields.items() if k not in changing} == {
+        k: v for k, v in got.fields.items() if k not in changing
+    }
+
+
+def test_a_connection_outlives_every_answer(port: int) -> None:
+    """None of them has content where none belongs, or less than it says."""
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        for fields in ("If-None-Match: *", "If-Match: x", "Range: bytes=900-", "Range: bytes=0-3", "X: y"):
+            client.sendall(f"GET {FILE} HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n".encode())
+        client.sendall(f"GET {FILE} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+    starts = [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]]
+    assert starts == [b"304", b"412", b"416", b"206", b"200", b"200"]
+
+
+# -- Ranges and If-Range -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value, status, part",
+    [
+        ("bytes=0-9", 206, slice(0, 10)),
+        ("bytes=90-", 206, slice(90, 95)),
+        ("bytes=90-1000", 206, slice(90, 95)),
+        ("bytes=-5", 206, slice(90, 95)),
+        ("bytes=-5000", 206, slice(0, 95)),
+        ("BYTES=0-0", 206, slice(0, 1)),
+        ("bytes=95-", 416, None),
+        ("bytes=-0", 416, None),
+        ("bytes=" + "9" * 5000 + "-", 416, None),
+        ("bytes=9-1", 416, None),
+        ("bytes=", 416, None),
+        ("bytes=x-1", 416, None),
+        ("bytes=0-1,4-5", 200, slice(0, 95)),
+        ("pages=1-2", 200, slice(0, 95)),
+    ],
+)
+def test_range(port: int, value: str, status: int, part: slice | None) -> None:
+    answer = ask(port, FILE, fields=[("Range", value)])
+    assert answer.status == status
+    if part is None:
+        assert answer.body == b""
+        assert answer.fields["content-range"] == f"bytes */{SIZE}"
+        assert "etag" not in answer.fields
+    else:
+        assert answer.body == content(SIZE)[part]
+        assert answer.fields["etag"] == TAG
+    if status == 206:
+        assert part is not None
+        assert answer.fields["content-range"] == f"bytes {part.start}-{part.stop - 1}/{SIZE}"
+    assert ask(port, FILE, "HEAD", [("Range", value)]).status == 200
+
+
+def test_repeated_ranges_are_several(port: int) -> None:
+    assert ask(port, FILE, fields=[("Range", "bytes=0-1"), ("Range", "bytes=4-5")]).status in (200, 400)
+
+
+def test_an_empty_file_has_no_ranges(tmp_path: Path) -> None:
+    write(tmp_path / "file.txt", b"")
+    with serving_static(tmp_path) as port:
+        assert ask(port, FILE).status == 200
+        assert ask(port, FILE, fields=[("Range", "bytes=0-")]).status == 416
+        assert ask(port, FILE, fields=[("Range", "bytes=-1")]).status == 200
+
+
+@pytest.mark.parametrize(
+    "value, status",
+    [
+        (TAG, 206),
+        (DATE, 206),
+        (OTHER, 200),
+        (f"W/{TAG}", 200),
+        ("Tue, 14 Nov 2023 22:13:22 GMT", 200),
+        ("", 200),
+    ],
+)
+def test_if_range(port: int, value: str, status: int) -> None:
+    answer = ask(port, FILE, fields=[("Range", "bytes=5-"), ("If-Range", value)])
+    assert answer.status == status
+    assert answer.body == content(SIZE)[5 if status == 206 else 0 :]
+
+
+# -- What the application says -------------------------------------------------------------------------------
+
+
+def test_own_fields_win_and_stay_on_the_304(path: Path) -> None:
+    own = {"ETag": '"rev-17"', "Last-Modified": DATE, "Cache-Control": "max-age=60", "Vary": "Cookie"}
+    more = {"Content-Disposition": "attachment", "Content-Type": "text/x-own", "X-Own": "1"}
+    with serving_response(lambda: FileResponse(path, headers={**own, **more})) as port:
+        full = ask(port)
+        assert {name: full.fields[name.lower()] for name in {**own, **more}} == {**own, **more}
+        assert ask(port, fields=[("If-None-Match", TAG)]).status == 200
+        answer = ask(port, fields=[("If-None-Match", '"rev-17"')])
+        assert answer.status == 304
+        del own["Last-Modified"]
+        assert set(answer.fields) == {"date", "server", "x-own", *(name.lower() for name in own)}
+        assert {name: answer.fields[name.lower()] for name in own} == own
+        assert ask(port, fields=[("If-Match", TAG)]).status == 412
+        assert "cache-control" not in ask(port, fields=[("If-Match", TAG)]).fields
+        ranged = [("Range", "bytes=0-3")]
+        assert ask(port, fields=[*ranged, ("If-Range", '"rev-17"')]).status == 206
+        assert ask(port, fields=[*ranged, ("If-Range", TAG)]).status == 200
+        assert ask(port, fields=[*ranged, ("If-Range", DATE)]).status == 200  # not known to be a strong one
+
+
+def test_one_own_validator_leaves_the_other(path: Path) -> None:
+    with serving_response(lambda: FileResponse(path, headers={"ETag": 'W/"rev-17"'})) as port:
+        assert ask(port).fields["last-modified"] == DATE
+        assert ask(port, fields=[("If-None-Match", '"rev-17"')]).status == 304
+        assert ask(port, fields=[("If-Modified-Since", DATE)]).status == 304
+    later = "Tuesday, 14-Nov-23 22:13:25 GMT"
+    with serving_response(lambda: FileResponse(path, headers={"Last-Modified": later})) as port:
+        answer = ask(port)
+        assert answer.fields["last-modified"] == later
+        assert answer.fields["etag"] == TAG
+        assert ask(port, fields=[("If-Modified-Since", DATE)]).status == 200
+        assert ask(port, fields=[("If-Modified-Since", later)]).status == 304
+        assert ask(port, fields=[("If-None-Match", TAG)]).status == 304
+
+
+def test_own_validators_that_are_malformed_match_nothing(path: Path) -> None:
+    own = {"ETag": "rev-17", "Last-Modified": "yesterday"}
+    with serving_response(lambda: FileResponse(path, headers=own)) as port:
+        full = ask(port)
+        assert (full.fields["etag"], full.fields["last-modified"]) == ("rev-17", "yesterday")
+        for fields in (
+            [("If-None-Match", "rev-17")],
+            [("If-Modified-Since", DATE)],
+            [("If-None-Match", TAG)],
+        ):
+            assert ask(port, fields=fields).status == 200
+        assert ask(port, fields=[("If-Match", TAG)]).status == 412
+
+
+@pytest.mark.parametrize("way", ["static", "FileResponse"])
+def test_what_a_middleware_sets_is_evaluated(path: Path, way: str) -> None:
+    @web.middleware
+    async def versioned(request: web.Request, handler: Any) -> web.StreamResponse:
+        response: web.StreamResponse = await handler(request)
+        response.etag = "rev-17"
+        response.headers["Vary"] = "Origin"
+        response.set_cookie("seen", "1")
+        return response
+
+    with contextlib.ExitStack() as stack:
+        if way == "static":
+            port = stack.enter_context(serving_static(path.parent, versioned))
+        else:
+            port = stack.enter_context(serving_response(lambda: FileResponse(path), versioned))
+        assert ask(port, FILE).fields["etag"] == '"rev-17"'
+        assert ask(port, FILE, fields=[("If-None-Match", TAG)]).status == 200
+        answer = ask(port, FILE, fields=[("If-None-Match", '"rev-17"')])
+        assert answer.status == 304
+        assert answer.fields["vary"] == "Origin"
+        assert answer.fields["set-cookie"].startswith("seen=1")
+
+
+def test_preconditions_are_for_success(path: Path) -> None:
+    """RFC 9110 section 13.2.1; and what an error page has for a tag is not the tag of what is missing."""
+    with serving_response(lambda: FileResponse(path, status=404, reason="Gone Fishing")) as port:
+        for fields in ([("If-None-Match", TAG)], [("If-Match", OTHER)], [("Range", "bytes=0-3")]):
+            answer = ask(port, fields=fields)
+            assert answer.status == 404
+            assert answer.body == content(SIZE)
+            assert not {"etag", "last-modified", "accept-ranges"} & set(answer.fields)
+    with serving_response(lambda: FileResponse(path, status=203)) as port:
+        assert ask(port).fields["etag"] == TAG
+        assert ask(port, fields=[("If-None-Match", TAG)]).status == 304
+        assert ask(port, fields=[("Range", "bytes=0-3")]).status == 203
+    with serving_response(lambda: FileResponse(path, status=204)) as port:
+        assert ask(port).body == b""
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_the_method_of_the_request_decides(path: Path, method: str) -> None:
+    with serving_response(lambda: FileResponse(path)) as port:
+        assert ask(port, method=method, fields=[("If-None-Match", TAG)]).status == 412
+        assert ask(port, method=method, fields=[("If-Match", OTHER)]).status == 412
+        assert ask(port, method=method, fields=[("If-Modified-Since", DATE)]).status == 200
+        answer = ask(port, method=method, fields=[("If-Match", TAG), ("Range", "bytes=0-1")])
+        assert (answer.status, answer.body) == (200, content(SIZE))
+        assert ask(port, method="OPTIONS", fields=[("If-Match", OTHER)]).status == 200
+
+
+def test_a_handler_may_prepare_the_response_itself(path: Path) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = FileResponse(path)
+        await response.prepare(request)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    with serving(app) as port:
+        assert ask(port).body == content(SIZE)
+        assert ask(port, fields=[("If-None-Match", TAG)]).status == 304
+        assert ask(port, method="HEAD").status == 200
+
+
+def test_arguments() -> None:
+    with pytest.raises(TypeError, match=r"policy: expected precond\.Policy, got str"):
+        FileResponse("x", policy="weak")  # type: ignore[arg-type]
+    response = FileResponse(Path("x"), 16, 201, "Made", {"X-Own": "1"})
+    assert (response.status, response.reason, response.headers["X-Own"]) == (201, "Made", "1")
+    assert isinstance(response, web.FileResponse)
+
+
+# -- Siblings ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def siblings(path: Path) -> dict[str, Path]:
+    return {
+        "": path,
+        "gzip": write(path.with_name("file.txt.gz"), gzip.compress(content(SIZE)), OLD + 1),
+        "br": write(path.with_name("file.txt.br"), b"brotli, for all we know", OLD + 2),
+    }
+
+
+@pytest.mark.parametrize(
+    "accepted, coding",
+    [
+        (None, ""),
+        ("", ""),
+        ("gzip", "gzip"),
+        ("GZip, deflate", "gzip"),
+        ("x-gzip", "gzip"),
+        ("gzip, br", "br"),
+        ("gzip, br;q=0", "gzip"),
+        ("gzip;q=0.000", ""),
+        ("deflate", ""),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_siblings(
+    port: int, siblings: dict[str, Path], accepted: str | None, coding: str, method: str
+) -> None:
+    fields = [] if accepted is None else [("Accept-Encoding", accepted)]
+    tag = etag_of(siblings[coding])
+    full = ask(port, FILE, method, fields)
+    assert full.status == 200
+    assert full.fields["etag"] == tag
+    assert full.fields["vary"] == "Accept-Encoding"
+    assert full.fields["content-type"] == "text/plain"
+    assert full.fields.get("content-encoding", "") == coding
+    assert full.body == (siblings[coding].read_bytes() if method == "GET" else b"")
+    match = ask(port, FILE, method, [*fields, ("If-None-Match", tag)])
+    assert match.status == 304
+    assert set(match.fields) == {"date", "server", "etag", "vary"}
+    assert match.fields["etag"] == tag
+    for other in {etag_of(path) for path in siblings.values()} - {tag}:
+        assert ask(port, FILE, method, [*fields, ("If-None-Match", other)]).status == 200
+        failed = ask(port, FILE, method, [*fields, ("If-Match", other)])
+        assert (failed.status, failed.fields["vary"]) == (412, "Accept-Encoding")
+    part = ask(port, FILE, "GET", [*fields, ("Range", "bytes=2-4"), ("If-Range", tag)])
+    assert (part.status, part.body) == (206, siblings[coding].read_bytes()[2:5])
+    assert part.fields["vary"] == "Accept-Encoding"
+    assert ask(port, FILE, fields=[*fields, ("Range", "bytes=900-")]).fields["vary"] == "Accept-Encoding"
+
+
+def test_a_file_of_which_only_a_sibling_is_there(port: int, path: Path, siblings: dict[str, Path]) -> None:
+    path.unlink()
+    assert ask(port, FILE, fields=[("Accept-Encoding", "gzip")]).status == 200
+    answer = ask(port, FILE)
+    assert (answer.status, answer.fields["vary"]) == (404, "Accept-Encoding")
+
+
+def test_a_symbolic_link_is_no_sibling(
+    port: int, path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    secret = write(tmp_path_factory.mktemp("outside") / "secret", b"secret")
+    path.with_name("file.txt.gz").symlink_to(secret)
+    path.with_name("file.txt.br").mkdir()
+    answer = ask(port, FILE, fields=[("Accept-Encoding", "gzip, br")])
+    assert answer.body == content(SIZE)
+    assert "vary" not in answer.fields
+
+
+@pytest.mark.parametrize(
+    "own, sent",
+    [
+        ("Cookie", "Cookie, Accept-Encoding"),
+        ("Cookie, accept-encoding", "Cookie, accept-encoding"),
+        ("*", "*"),
+    ],
+)
+def test_vary_is_added_to(path: Path, siblings: dict[str, Path], own: str, sent: str) -> None:
+    with serving_response(lambda: FileResponse(path, headers={"Vary": own})) as port:
+        assert ask(port).fields["vary"] == sent
+        assert ask(port, fields=[("If-None-Match", TAG)]).fields["vary"] == sent
+
+
+# -- Compression on the way ----------------------------------------------------------------------------------
+
+
+def compressed(path: Path, force: web.ContentCoding | None = None) -> FileResponse:
+    response = FileResponse(path, chunk_size=16)
+    response.enable_compression(force)
+    return response
+
+
+def test_compression_on_the_way(path: Path) -> None:
+    accepting = [("Accept-Encoding", "deflate")]
+    with serving_response(lambda: compressed(path)) as port:
+        full = ask(port, fields=[*accepting, ("Range", "bytes=0-3")])
+        assert (full.status, full.fields["content-encoding"]) == (200, "deflate")
+        assert zlib.decompress(full.body) == content(SIZE)
+        assert full.fields["etag"] == f"W/{TAG}"
+        assert full.fields["vary"] == "Accept-Encoding"
+        assert not {"accept-ranges", "content-length"} & set(full.fields)
+        match = ask(port, fields=[*accepting, ("If-None-Match", f"W/{TAG}")])
+        assert (match.status, match.body) == (304, b"")
+        assert set(match.fields) == {"date", "server", "etag", "vary"}
+        assert ask(port, fields=[*accepting, ("If-Match", TAG)]).status == 412
+        head = ask(port, "/", "HEAD", accepting)
+        assert (head.status, head.body, head.fields["etag"]) == (200, b"", f"W/{TAG}")
+        assert not {"content-encoding", "content-length"} & set(head.fields)
+        plain = ask(port)
+        assert (plain.body, plain.fields["content-length"]) == (content(SIZE), str(SIZE))
+    path.unlink()
+    with serving_response(lambda: compressed(path)) as port:
+        assert ask(port, fields=accepting).status == 404
+
+
+def test_a_sibling_is_not_compressed_again(path: Path, siblings: dict[str, Path]) -> None:
+    with serving_response(lambda: compressed(path, web.ContentCoding.deflate)) as port:
+        answer = ask(port, fields=[("Accept-Encoding", "gzip, deflate")])
+        assert answer.fields["content-encoding"] == "gzip"
+        assert answer.fields["etag"] == etag_of(siblings["gzip"])
+        assert gzip.decompress(answer.body) == content(SIZE)

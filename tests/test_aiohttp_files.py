@@ -1,0 +1,562 @@
+"""precond.aiohttp and what becomes of files: missing, forbidden, special, young, replaced, removed or cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import gc
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web, web_fileresponse
+from aiohttp.test_utils import make_mocked_request
+
+import precond
+from aiohttp_server import (
+    FILE,
+    OLD,
+    SIZE,
+    TAG,
+    ask,
+    serving_file,
+    serving_response,
+    serving_static,
+    write,
+)
+from cases import content
+from precond import _files
+from precond.aiohttp import FileResponse
+
+WAYS = pytest.mark.parametrize("way", ["static", "FileResponse"])
+CONDITIONS = [[], [("If-None-Match", "*")], [("If-Match", '"other"')], [("If-None-Match", TAG)]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write(tmp_path / "file.txt")
+
+
+@pytest.fixture(params=["static", "FileResponse"])
+def port(request: pytest.FixtureRequest, path: Path) -> Iterator[int]:
+    with serving_file(path, request.param) as number:
+        yield number
+
+
+# -- What cannot be served -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fields", CONDITIONS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_404_comes_first(port: int, path: Path, fields: list[tuple[str, str]], method: str) -> None:
+    path.unlink()
+    answer = ask(port, FILE, method, fields)
+    assert (answer.status, answer.body, answer.fields["content-length"]) == (404, b"", "0")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "file.txt/x", "nul\0", "\udcff\ud800"])
+def test_paths_that_cannot_be_are_missing(path: Path, name: str) -> None:
+    with serving_response(lambda: FileResponse(path.with_name("x").parent / name)) as port:
+        assert ask(port).status == 404
+
+
+@contextlib.contextmanager
+def as_nobody(path: Path) -> Iterator[None]:
+    """Root may read everything; who is not root needs the directories above to be open."""
+    if os.geteuid():
+        yield
+        return
+    modes = {parent: parent.stat().st_mode for parent in path.parents}
+    for parent, mode in modes.items():
+        parent.chmod(mode | 0o111)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for parent, mode in modes.items():
+            parent.chmod(mode)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@pytest.mark.parametrize("of", ["file", "directory"])
+@WAYS
+def test_403_comes_first(tmp_path: Path, way: str, of: str) -> None:
+    directory = tmp_path / "served"
+    directory.mkdir()
+    (directory / "below").mkdir()
+    path = write(directory / "below" / "file.txt")
+    closed = path if of == "file" else path.parent
+    target = FILE.replace("file", "below/file")
+    options: Any = contextlib.nullcontext()
+    with options, contextlib.ExitStack() as stack:
+        if way == "static":
+            port = stack.enter_context(serving_static(directory))
+        else:
+            port = stack.enter_context(serving_response(lambda: FileResponse(path)))
+        assert ask(port, target).status == 200
+        mode = closed.stat().st_mode
+        closed.chmod(0)
+        stack.callback(closed.chmod, mode)
+        with as_nobody(closed):
+            for fields in CONDITIONS:
+                for method in ("GET", "HEAD"):
+                    assert ask(port, target, method, fields).status == 403
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(path))  # the length of a socket's name is limited
+
+
+def make_directory(path: Path) -> None:
+    path.mkdir()
+
+
+SPECIAL = pytest.mark.parametrize(
+    "make",
+    [
+        make_directory,
+        pytest.param(make_fifo, marks=pytest.mark.skipif(os.name != "posix", reason="FIFOs are POSIX's")),
+        pytest.param(make_socket, marks=pytest.mark.skipif(os.name != "posix", reason="so are their names")),
+    ],
+)
+
+
+@SPECIAL
+@pytest.mark.parametrize("fields", CONDITIONS)
+def test_what_is_no_regular_file_is_forbidden(
+    port: int, path: Path, make: Callable[[Path], None], fields: list[tuple[str, str]]
+) -> None:
+    path.unlink()
+    make(path)
+    for method in ("GET", "HEAD"):
+        assert ask(port, FILE, method, fields).status == 403
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="devices are POSIX's")
+def test_a_device_is_forbidden() -> None:
+    with serving_response(lambda: FileResponse("/dev/null")) as port:
+        assert ask(port).status == 403
+
+
+# -- Between stat and open -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def before_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], object]]]:
+    """What to do once, after the first stat and before the file is opened."""
+    todo: list[Callable[[], object]] = []
+    real = _files.open_regular
+
+    def open_regular(path: str) -> tuple[int, os.stat_result]:
+        if todo:
+            todo.pop()()
+        return real(path)
+
+    monkeypatch.setattr(_files, "open_regular", open_regular)
+    yield todo
+    assert not todo
+
+
+NEW = b"new content, and longer than that which stood here before; " * 3
+
+
+def replace(path: Path) -> None:
+    write(path.with_name("new"), NEW, OLD + 10**9).replace(path)
+
+
+def test_the_opened_file_makes_the_validators(
+    port: int, path: Path, before_open: list[Callable[[], object]]
+) -> None:
+    before_open.append(lambda: replace(path))
+    answer = ask(port, FILE)
+    assert (answer.status, answer.body) == (200, NEW)
+    assert answer.fields["etag"] == precond.etag(os.stat(path)) != TAG
+
+
+@pytest.mark.parametrize(
+    "fields, status",
+    [
+        ([("If-Match", TAG)], 412),
+        ([("If-Match", "*")], 200),
+        ([("If-Range", TAG), ("Range", "bytes=1-2")], 200),
+        ([("Range", "bytes=100-")], 206),
+        ([("If-None-Match", f'"{OLD + 10**9:x}-{len(NEW):x}"')], 304),
+    ],
+)
+def test_what_had_passed_is_checked_again(
+    port: int,
+    path: Path,
+    before_open: list[Callable[[], object]],
+    fields: list[tuple[str, str]],
+    status: int,
+) -> None:
+    before_open.append(lambda: replace(path))
+    if status == 206:
+        write(path, b"0" * 101)
+    answer = ask(port, FILE, fields=fields)
+    assert answer.status == status
+    assert answer.body == {200: NEW, 206: NEW[100:]}.get(status, b"")
+
+
+def test_a_file_that_goes_is_missing(port: int, path: Path, before_open: list[Callable[[], object]]) -> None:
+    before_open.append(path.unlink)
+    assert ask(port, FILE).status == 404
+
+
+@SPECIAL
+def test_a_file_that_turns_into_something_else_is_forbidden(
+    port: int, path: Path, before_open: list[Callable[[], object]], make: Callable[[Path], None]
+) -> None:
+    before_open.append(lambda: make(path))
+    before_open[0] = lambda: (path.unlink(), make(path))
+    # A socket cannot be opened, which is not known to be anything but an absence.
+    assert ask(port, FILE).status == (404 if make is make_socket else 403)
+
+
+@pytest.mark.parametrize("status, field", [(304, ("If-None-Match", TAG)), (412, ("If-Match", '"other"'))])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_304_and_412_never_open_the_file(
+    port: int, monkeypatch: pytest.MonkeyPatch, status: int, field: tuple[str, str], method: str
+) -> None:
+    monkeypatch.setattr(_files, "open_regular", None)
+    assert ask(port, FILE, method, [field]).status == status
+    assert ask(port, FILE, "HEAD").status == 200
+    assert ask(port, FILE, "GET", [("Range", "bytes=900-")]).status == 416
+
+
+# -- Young files ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The threads that have waited, by how they are called."""
+    counter: Counter[str] = Counter()
+    real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        counter[threading.current_thread().name] += 1
+        real(seconds)
+
+    monkeypatch.setattr(_files.time, "sleep", sleep)
+    return counter
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_file_just_written_is_waited_for(port: int, path: Path, waits: Counter[str], method: str) -> None:
+    for _ in range(100):
+        path.write_bytes(b"written now")
+        if path.stat().st_mtime_ns % 10**9:  # a whole second is waited for no longer than anything else
+            break
+    answer = ask(port, FILE, method)
+    assert answer.status == 200
+    assert answer.fields["etag"] == precond.etag(os.stat(path))
+    assert "last-modified" not in answer.fields
+    assert len(waits) <= 1
+    assert all(name.startswith("asyncio_") for name in waits)  # a thread of the executor
+
+
+def test_a_slow_thread_does_not_settle_a_stamp(
+    port: int, path: Path, waits: Counter[str], before_open: list[Callable[[], object]]
+) -> None:
+    """Between the stat and the look at the clock there may be another write with the same stamp."""
+    real = os.fstat
+
+    def slow_stat(descriptor: int) -> os.stat_result:
+        st = real(descriptor)
+        threading.Event().wait(0.03)
+        return st
+
+    def rewrite() -> None:
+        stamp = time.time_ns() - 10**7 | 1
+        os.utime(path, ns=(stamp, stamp))
+
+    before_open.append(rewrite)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fstat", slow_stat)
+        assert ask(port, FILE).fields["etag"] == precond.etag(os.stat(path))
+    assert waits.total() == 1
+
+
+def test_nothing_waits_on_the_way_to_a_304(port: int, path: Path, waits: Counter[str]) -> None:
+    ahead = time.time_ns() + 10**7 | 1
+    os.utime(path, ns=(ahead, ahead))
+    for fields, status in (([("If-None-Match", "*")], 304), ([("If-Match", '"other"')], 412)):
+        assert ask(port, FILE, fields=fields).status == status
+    assert not waits
+
+
+def test_what_is_written_during_the_wait_counts(
+    port: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        write(path, b"written meanwhile")
+
+    monkeypatch.setattr(_files, "settles_soon", lambda *_: True)
+    monkeypatch.setattr(_files.time, "sleep", sleep)
+    answer = ask(port, FILE)
+    assert (answer.body, answer.fields["etag"]) == (b"written meanwhile", precond.etag(os.stat(path)))
+    write(path)
+    assert ask(port, FILE, fields=[("If-Match", TAG)]).status == 412
+    assert descriptors(path) == 0
+
+
+def test_only_files_that_carry_a_tag_are_waited_for(path: Path, waits: Counter[str]) -> None:
+    def young(**options: Any) -> FileResponse:
+        now = time.time_ns() | 1
+        os.utime(path, ns=(now, now))
+        return FileResponse(path, **options)
+
+    never = precond.Policy(etag=False)
+    for options in ({"policy": never}, {"headers": {"ETag": '"own"'}}, {"status": 404}):
+        with serving_response(functools.partial(young, **options)) as port:
+            assert ask(port).body == content(SIZE)
+    assert not waits
+
+
+# -- While it is sent ----------------------------------------------------------------------------------------
+
+
+LARGE = 64 << 20
+
+
+def receive_while(port: int, change: Callable[[], object], head: str = "HTTP/1.1") -> bytes:
+    """All that comes, where the file changes after its first bytes have come."""
+    with socket.create_connection(("127.0.0.1", port), 30) as client:
+        client.sendall(f"GET {FILE} {head}\r\nHost: x\r\nAccept-Encoding: deflate\r\n\r\n".encode())
+        received = [client.recv(4096)]
+        change()
+        with contextlib.suppress(ConnectionResetError):
+            received.extend(iter(lambda: client.recv(1 << 20), b""))
+    return b"".join(received)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_file_that_shrinks_ends_the_connection(
+    port: int, path: Path, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    monkeypatch.setattr(web_fileresponse, "NOSENDFILE", not native)
+    os.truncate(path, LARGE)
+    os.utime(path, ns=(OLD, OLD))
+    head, _, body = receive_while(port, lambda: os.truncate(path, 10)).partition(b"\r\n\r\n")
+    assert f"Content-Length: {LARGE}".encode() in head
+    assert len(body) < LARGE
+    assert ask(port, FILE).body == path.read_bytes()
+    assert descriptors(path) == 0
+
+
+@pytest.mark.parametrize("head", ["HTTP/1.1", "HTTP/1.0"])
+def test_compressed_content_that_is_cut_off_does_not_look_whole(path: Path, head: str) -> None:
+    def respond() -> FileResponse:
+        response = FileResponse(path)
+        response.enable_compression()
+        return response
+
+    with path.open("wb") as file:
+        for _ in range(LARGE >> 22):
+            file.write(os.urandom(1 << 20))
+    with serving_response(respond) as port:
+        received = receive_while(port, lambda: os.truncate(path, 10), head)
+    assert b"Content-Encoding: deflate" in received
+    assert not received.endswith(b"0\r\n\r\n")
+
+
+def test_without_sendfile(port: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sendfile(*args: object) -> int:
+        raise NotImplementedError  # as uvloop does
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "sendfile", sendfile)
+    write(path, content(1 << 20))
+    assert ask(port, FILE).body == content(1 << 20)
+    assert ask(port, FILE, fields=[("Range", "bytes=5-700000")]).body == content(1 << 20)[5:700_001]
+
+
+def test_a_client_that_has_gone(path: Path) -> None:
+    async def respond() -> None:
+        request = make_mocked_request("GET", "/")
+        request.protocol.transport = None
+        with pytest.raises(ConnectionResetError):
+            await FileResponse(path).prepare(request)
+
+    asyncio.run(respond())
+    assert descriptors(path) == 0
+
+
+# -- Descriptors and threads ---------------------------------------------------------------------------------
+
+
+def descriptors(path: Path) -> int:
+    """How many of this process lead to the file, after those that are being closed are closed."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("descriptors are looked up in /proc")
+    for _ in range(200):
+        leading = 0
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                leading += os.readlink(f"/proc/self/fd/{name}").startswith(str(path))
+        if not leading:
+            break
+        time.sleep(0.01)
+    return leading
+
+
+def test_concurrent_requests_and_deletions(port: int, path: Path) -> None:
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            replace(path)
+            path.unlink()
+            write(path.with_name("old")).replace(path)
+
+    def client(number: int) -> set[int]:
+        fields = [[], [("If-None-Match", TAG)], [("If-Match", TAG)], [("Range", "bytes=0-9")]][number % 4]
+        statuses = set()
+        for _ in range(60):
+            answer = ask(port, FILE, fields=fields)
+            statuses.add(answer.status)
+            if answer.status == 200:
+                assert answer.body == (content(SIZE) if answer.fields["etag"] == TAG else NEW)
+        return statuses
+
+    churning = threading.Thread(target=churn)
+    churning.start()
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            statuses = set().union(*pool.map(client, range(8)))
+    finally:
+        stop.set()
+        churning.join()
+    assert statuses <= {200, 206, 304, 404, 412}
+    assert descriptors(path) == 0
+
+
+def test_a_response_that_a_middleware_drops_closes_its_file(path: Path) -> None:
+    @web.middleware
+    async def dropping(request: web.Request, handler: Any) -> web.StreamResponse:
+        await handler(request)
+        return web.Response(text="instead")
+
+    with serving_static(path.parent, dropping) as port:
+        for _ in range(10):
+            assert ask(port, FILE).body == b"instead"
+        gc.collect()
+        assert descriptors(path) == 0
+
+
+def test_a_cancelled_request_closes_its_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, going_on = threading.Event(), threading.Event()
+    real = _files.open_regular
+
+    def open_regular(path: str) -> tuple[int, os.stat_result]:
+        result = real(path)
+        opened.set()
+        going_on.wait(10)
+        return result
+
+    async def cancel() -> None:
+        task = asyncio.create_task(FileResponse(path).prepare(make_mocked_request("GET", "/")))
+        await asyncio.to_thread(opened.wait, 10)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        going_on.set()
+
+    monkeypatch.setattr(_files, "open_regular", open_regular)
+    asyncio.run(cancel())
+    gc.collect()
+    assert descriptors(path) == 0
+
+
+@pytest.mark.parametrize(
+    "fields, status",
+    [
+        ([("If-None-Match", TAG)], 304),
+        ([("If-Match", '"other"')], 412),
+        ([("Range", "bytes=900-")], 416),
+        ([("Range", "bytes=1-2")], 206),
+        ([], 200),
+    ],
+)
+def test_one_hop_to_a_thread(
+    port: int, path: Path, monkeypatch: pytest.MonkeyPatch, fields: list[tuple[str, str]], status: int
+) -> None:
+    """Besides the one that closes an opened file, for which nothing waits."""
+    hops = Counter[str]()
+    real = asyncio.BaseEventLoop.run_in_executor
+
+    def run_in_executor(loop: Any, executor: Any, function: Any, *args: Any) -> Any:
+        hops[function.__name__] += 1
+        return real(loop, executor, function, *args)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", run_in_executor)
+    assert ask(port, FILE, fields=fields).status == status
+    assert descriptors(path) == 0
+    assert hops.pop("close", 0) == (status in (200, 206))
+    assert hops.total() == 1
+
+
+# -- System calls --------------------------------------------------------------------------------------------
+
+TRACED = """
+import sys
+from aiohttp_server import serving_file
+from pathlib import Path
+
+with serving_file(Path(sys.argv[1]), sys.argv[2]) as port:
+    print(port, flush=True)
+    sys.stdin.read()
+"""
+
+
+@WAYS
+@pytest.mark.parametrize("status, field", [(304, ("If-None-Match", TAG)), (412, ("If-Match", '"other"'))])
+def test_system_calls(path: Path, tmp_path: Path, way: str, status: int, field: tuple[str, str]) -> None:
+    """The file itself is looked at once, and not opened."""
+    if shutil.which("strace") is None:
+        assert not os.environ.get("CI"), "strace is missing"
+        pytest.skip("strace is missing")
+    log = tmp_path / "calls"
+    command = [
+        "strace",
+        "-f",
+        "-e",
+        "trace=file",
+        "-o",
+        str(log),
+        sys.executable,
+        "-c",
+        TRACED,
+        str(path),
+        way,
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        assert ask(int(server.stdout.readline()), FILE, fields=[field]).status == status
+        server.stdin.close()
+        server.wait(30)
+    calls = [line.partition(" ")[2].strip() for line in log.read_text().splitlines() if f'"{path}"' in line]
+    names = Counter(call.partition("(")[0] for call in calls if "execve" not in call)
+    looked = sum(names.pop(name, 0) for name in ("stat", "lstat", "newfstatat", "statx"))
+    assert looked == 1, calls
+    assert set(names) <= {"access", "faccessat", "faccessat2"}, calls
