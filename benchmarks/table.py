@@ -15,13 +15,13 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp.helpers
 import aiohttp.web
-import build_noop
 import django.utils.cache
 import django.utils.http
-import peers
 import werkzeug.http
 import werkzeug.sansio.http
 
+import build_noop
+import peers
 from precond import Outcome, _core, _fallback
 
 NOOP: Final = "no-op"

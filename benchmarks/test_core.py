@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable
 
 import pytest
-import table
 from pytest_benchmark.fixture import BenchmarkFixture
+
+import table
 
 CALLS = [
     pytest.param(name, label, id=f"{name} [{label}]")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from asgi_server import Sent, ask
-
 from cases import content
 
 OLD = 1_700_000_000_123_456_789

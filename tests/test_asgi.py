@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asgi_server import Sent, ask, serving
 
 import precond
+from asgi_server import Sent, ask, serving
 from cases import cases, check, fetch, make_file, policies
 from precond.asgi import ConditionalMiddleware, respond
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import fastapi
 import pytest
-from asgi_server import ask, serving
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
-from starlette_file import OLD, OWN, PATHSEND, SINCE, SIZE, TAG, get, write
 
 import precond
 import precond.starlette
+from asgi_server import ask, serving
 from cases import cases, check, content, fetch, make_file, policies
 from precond.starlette import FileResponse, StaticFiles
+from starlette_file import OLD, OWN, PATHSEND, SINCE, SIZE, TAG, get, write
 
 POLICIES = policies()
 

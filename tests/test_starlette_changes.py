@@ -12,14 +12,14 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
-from asgi_server import serving
 from starlette.exceptions import HTTPException
-from starlette_file import OLD, OWN, PATHSEND, SINCE, SIZE, TAG, get, write
 
 import precond
 import precond.starlette
+from asgi_server import serving
 from cases import content
 from precond.starlette import FileResponse, StaticFiles
+from starlette_file import OLD, OWN, PATHSEND, SINCE, SIZE, TAG, get, write
 
 
 @pytest.fixture

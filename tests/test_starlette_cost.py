@@ -18,12 +18,12 @@ import anyio
 import anyio.to_thread
 import pytest
 import starlette.responses
-from asgi_server import exchange
-from starlette_file import PATHSEND, TAG, get, write
 
 import precond
 import precond.starlette
+from asgi_server import exchange
 from precond.starlette import FileResponse, StaticFiles
+from starlette_file import PATHSEND, TAG, get, write
 
 
 @pytest.fixture
