@@ -1,0 +1,296 @@
+"""Real clients and caches, against each adapter over a real server: what they hold is revalidated by a 304,
+and is never what the file was before.
+
+The programs, as packages of Debian: curl wget chromium nginx-light varnish
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests_cache
+
+from clients import (
+    ADAPTERS,
+    JUST_AFTER,
+    SECONDS_AFTER,
+    Origin,
+    free_port,
+    get,
+    needs,
+    run,
+    running,
+    serving,
+    until,
+)
+
+OLD = b"the first version\n"
+NEW = b"the other version\n"  # of the same size
+MEDIA_SECONDS = 100
+
+
+@pytest.fixture(params=ADAPTERS)
+def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Origin]:
+    directory = tmp_path / "served"
+    directory.mkdir()
+    with serving(request.param, directory) as origin:
+        origin.write("file.txt", OLD)
+        yield origin
+
+
+# -- curl and wget -------------------------------------------------------------------------------------------
+
+
+def curl(origin: Origin, *options: str | Path, name: str = "file.txt") -> str:
+    """The status, as text."""
+    program = needs("curl")
+    return run(program, "-q", "--silent", "--show-error", "-w", "%{http_code}", *options, origin.url(name))
+
+
+@pytest.mark.parametrize("data", [OLD, b""], ids=["file", "empty"])
+def test_curl_with_entity_tags(origin: Origin, tmp_path: Path, data: bytes) -> None:
+    origin.write("file.txt", data)
+    tag, output = tmp_path / "tag", tmp_path / "output"
+
+    def ask() -> str:
+        output.write_bytes(b"untouched")
+        return curl(origin, "--etag-save", tag, "--etag-compare", tag, "-o", output)
+
+    assert ask() == "200"
+    assert output.read_bytes() == data
+    assert ask() == "304"
+    assert output.read_bytes() == b"untouched"
+    origin.write("file.txt", NEW, JUST_AFTER)
+    assert ask() == "200"
+    assert output.read_bytes() == NEW
+    assert ask() == "304"
+    assert all(seen.conditional for seen in origin.seen)  # the first too: of no tag, curl makes an empty one
+
+
+def test_curl_with_a_date(origin: Origin, tmp_path: Path) -> None:
+    output, other = tmp_path / "output", tmp_path / "other"
+    assert curl(origin, "-R", "-o", output) == "200"
+    assert curl(origin, "-z", output, "-o", other) == "304"
+    assert not other.exists() or not other.read_bytes()
+    origin.write("file.txt", NEW, SECONDS_AFTER)
+    assert curl(origin, "-z", output, "-o", other) == "200"
+    assert other.read_bytes() == NEW
+    assert [seen.conditional for seen in origin.seen] == [False, True, True]
+
+
+def test_curl_resumes(origin: Origin, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 1000
+    origin.write("big.bin", data)
+    output = tmp_path / "output"
+    output.write_bytes(data[:100_001])
+    assert curl(origin, "-C", "-", "-o", output, name="big.bin") == "206"
+    assert output.read_bytes() == data
+
+
+def test_wget_asks_whether_the_file_is_newer(origin: Origin, tmp_path: Path) -> None:
+    wget = needs("wget")
+    copy = tmp_path / "file.txt"
+
+    def ask() -> bytes:
+        run(wget, "--no-config", "--no-hsts", "-q", "-N", "-P", tmp_path, origin.url("file.txt"))
+        return copy.read_bytes()
+
+    assert ask() == OLD
+    written = copy.stat().st_ctime_ns
+    assert ask() == OLD
+    assert copy.stat().st_ctime_ns == written
+    origin.write("file.txt", NEW, SECONDS_AFTER)
+    assert ask() == NEW
+    assert origin.statuses("file.txt") == [200, 304, 200]
+    assert [seen.conditional for seen in origin.seen] == [False, True, True]
+
+
+# -- Caches --------------------------------------------------------------------------------------------------
+
+
+def test_requests_cache(origin: Origin) -> None:
+    with requests_cache.CachedSession(backend="memory", always_revalidate=True) as session:
+        session.trust_env = False  # no proxies
+
+        def ask() -> tuple[bytes, bool]:
+            response = session.get(origin.url("file.txt"), timeout=10)
+            return response.content, response.from_cache
+
+        assert ask() == (OLD, False)
+        assert ask() == (OLD, True)
+        origin.write("file.txt", NEW, JUST_AFTER)
+        assert ask() == (NEW, False)
+        assert ask() == (NEW, True)
+    assert origin.statuses("file.txt") == [200, 304, 200, 304]
+
+
+PAGE = b"""<!doctype html><title>page</title><link rel=icon href="data:,"><pre></pre>
+<script>
+(async () => {
+  const found = [];
+  for (let i = 0; i < 2; i++)
+    found.push(await (await fetch("file.txt", {cache: "no-cache"})).text());
+  document.querySelector("pre").textContent = JSON.stringify(found);
+})();
+</script>
+"""
+
+
+def browse(origin: Origin, profile: Path, name: str) -> str:
+    """The text that the page has put into its <pre>."""
+    dom = run(
+        needs("chromium"),
+        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"),
+        *(
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ),
+        f"--user-data-dir={profile}",
+        "--virtual-time-budget=10000",  # ms, which do not pass while something is being loaded
+        "--dump-dom",
+        origin.url(name),
+    )
+    found = re.search("<pre>(.*)</pre>", dom, re.DOTALL)
+    assert found, dom
+    return found[1]
+
+
+def test_chromium(origin: Origin, tmp_path: Path) -> None:
+    """Twice in one page, and again from the disk cache of the run before."""
+    origin.write("page.html", PAGE)
+    assert json.loads(browse(origin, tmp_path / "profile", "page.html")) == [OLD.decode()] * 2
+    origin.write("file.txt", NEW, JUST_AFTER)
+    assert json.loads(browse(origin, tmp_path / "profile", "page.html")) == [NEW.decode()] * 2
+    assert origin.statuses("file.txt") == [200, 304, 200, 304]
+    assert [seen.conditional for seen in origin.about("file.txt")] == [False, True, True, True]
+
+
+MEDIA_PAGE = b"""<!doctype html><title>page</title><link rel=icon href="data:,"><pre></pre>
+<script>
+const media = new Audio("media.wav");
+media.preload = "auto";
+media.muted = true;
+const seeked = new Promise((resolve, reject) => {
+  media.onloadedmetadata = () => { media.currentTime = media.duration - 1; };
+  media.onseeked = resolve;
+  media.onerror = reject;
+});
+let waiting = true;
+seeked.finally(() => { waiting = false; }).then(
+  () => { document.querySelector("pre").textContent = JSON.stringify(media.currentTime); });
+(async () => {
+  while (waiting) await fetch("file.txt", {cache: "no-store"});  // the page's time stands still meanwhile
+})();
+</script>
+"""
+
+
+def test_chromium_seeks_in_media(origin: Origin, tmp_path: Path) -> None:
+    """What is cached of a file is added to, if that is still the same file."""
+    with wave.open(str(tmp_path / "media.wav"), "wb") as media:
+        media.setnchannels(2)
+        media.setsampwidth(2)
+        media.setframerate(48_000)
+        media.writeframes(bytes(4 * 48_000 * MEDIA_SECONDS))
+    origin.write("media.wav", (tmp_path / "media.wav").read_bytes())
+    origin.write("page.html", MEDIA_PAGE)
+    assert json.loads(browse(origin, tmp_path / "profile", "page.html")) == MEDIA_SECONDS - 1
+    first, *others = origin.about("media.wav")
+    assert (first.status, "if-range" in first.names) == (206, False)
+    assert others
+    assert all(seen.status == 206 and "if-range" in seen.names for seen in others)
+
+
+# -- Reverse proxies -----------------------------------------------------------------------------------------
+
+NGINX = """
+daemon off;
+master_process off;
+pid {at}/pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {at}/body;
+    fastcgi_temp_path {at}/fastcgi;
+    proxy_temp_path {at}/proxy;
+    scgi_temp_path {at}/scgi;
+    uwsgi_temp_path {at}/uwsgi;
+    proxy_cache_path {at}/cache keys_zone=files:1m;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://127.0.0.1:{origin};
+            proxy_cache files;
+            proxy_cache_revalidate on;
+            proxy_cache_valid 200 1s;
+            add_header X-Cache-Status $upstream_cache_status;
+        }}
+    }}
+}}
+"""
+
+
+def test_nginx(origin: Origin, tmp_path: Path) -> None:
+    program, port = needs("nginx"), free_port()
+    origin.write("other.txt", OLD)
+    config = tmp_path / "nginx.conf"
+    config.write_text(NGINX.format(at=tmp_path, port=port, origin=origin.port))
+
+    def ask(name: str) -> tuple[str, bytes]:
+        answer = get(port, name)
+        assert answer.status == 200
+        return answer.fields["x-cache-status"], answer.body
+
+    def asked_again(name: str) -> tuple[str, bytes] | None:
+        """None while the cache answers by itself, with what it holds."""
+        answer = ask(name)
+        assert answer[0] != "HIT" or answer[1] == OLD
+        return answer if answer[0] != "HIT" else None
+
+    with running(tmp_path / "log", port, program, "-p", tmp_path, "-e", "stderr", "-c", config):
+        assert ask("file.txt") == ask("other.txt") == ("MISS", OLD)
+        origin.write("other.txt", NEW, JUST_AFTER)
+        assert until(lambda: asked_again("file.txt")) == ("REVALIDATED", OLD)
+        assert until(lambda: asked_again("other.txt")) == ("EXPIRED", NEW)
+    assert origin.statuses("file.txt") == [200, 304]
+    assert origin.statuses("other.txt") == [200, 200]
+    assert all(seen.conditional for seen in origin.seen[2:])
+
+
+VCL = """
+vcl 4.1;
+backend default {{ .host = "127.0.0.1"; .port = "{origin}"; }}
+sub vcl_backend_response {{ set beresp.ttl = 0.1s; set beresp.grace = 0s; set beresp.keep = 1h; }}
+"""
+
+
+def test_varnish(origin: Origin, tmp_path: Path) -> None:
+    program, port = needs("varnishd"), free_port()
+    config = tmp_path / "default.vcl"
+    config.write_text(VCL.format(origin=origin.port))
+    command = program, "-F", "-j", "none", "-n", tmp_path / "n", "-a", f"127.0.0.1:{port}", "-s", "malloc,16m"
+
+    def ask() -> bytes:
+        answer = get(port, "file.txt")
+        assert answer.status == 200
+        return answer.body
+
+    def revalidated(body: bytes, statuses: list[int]) -> bool:
+        assert ask() == body
+        return origin.statuses("file.txt") == statuses
+
+    with running(tmp_path / "log", port, *command, "-f", config):
+        assert ask() == OLD
+        until(lambda: revalidated(OLD, [200, 304]))
+        origin.write("file.txt", NEW, JUST_AFTER)
+        until(lambda: ask() == NEW)
+        until(lambda: revalidated(NEW, [200, 304, 200, 304]))
+    assert [seen.conditional for seen in origin.seen] == [False, True, True, True]
