@@ -183,7 +183,7 @@ def test_a_name_that_cannot_be_shown(tmp_path: Path) -> None:
         (["explain"], "FILE"),
         (["explain", "missing"], "no such file: 'missing'"),
         (["explain", "."], "not a regular file: '.'"),
-        (["explain", "a" * 5000], "File name too long"),
+        (["explain", "a" * 5000], "aaaa"),
         (["explain", "FILE", "-H", "If-None-Match"], "-H: expected 'NAME: VALUE', got 'If-None-Match'"),
         (["explain", "FILE", "-H", "If None Match: *"], "-H: "),
         (["explain", "FILE", "-H", "If-Match : *"], "-H: "),

@@ -1,7 +1,9 @@
-"""A WSGI server in one call, which holds the application to PEP 3333 by wsgiref.validate."""
+"""A WSGI server in one call, which holds the application to PEP 3333 by wsgiref.validate; files to serve."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -62,3 +64,28 @@ def run(app: WSGIApplication, variables: dict[str, Any]) -> Reply:
         content.close()  # type: ignore[attr-defined]
     status, fields = started[-1]
     return Reply(int(status.split(" ")[0]), fields, b"".join(written))
+
+
+STAMP = 1_700_000_000_123_456_789
+DATE = "Tue, 14 Nov 2023 22:13:21 GMT"
+CONTENT = b"<p>0123456789</p>"
+TAG = f'"{STAMP:x}-{len(CONTENT):x}"'
+
+
+def write(path: Path, content: bytes = CONTENT, stamp: int = STAMP) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, ns=(stamp, stamp))
+    return path
+
+
+def make_root(directory: Path) -> Path:
+    """A directory to serve, and a secret beside it."""
+    write(directory / "secret.txt", b"secret")
+    write(directory / "root" / "page.html")
+    write(directory / "root" / "sub" / "index.html", b"index")
+    return directory / "root"
+
+
+def is_404(reply: Reply) -> bool:
+    return reply.status == 404 and reply.body == b"404 Not Found\n" and "etag" not in reply.names()
