@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +90,24 @@ def serving_file(path: Path, way: str, **options: Any) -> Iterator[int]:
 
 def ask(port: int, target: str = "/", method: str = "GET", fields: Iterable[tuple[str, str]] = ()) -> Answer:
     """One request, with no other fields but Host; repeated lines of the answer are joined by ", "."""
+    return ask_all(port, [(target, method, fields)])[0]
+
+
+def ask_all(port: int, requests: Iterable[tuple[str, str, Iterable[tuple[str, str]]]]) -> list[Answer]:
+    """The same over one connection, which has to outlive every answer but the last."""
+    answers = []
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.putrequest(method, target, skip_accept_encoding=True)
-        for name, value in fields:
-            connection.putheader(name, value.encode("latin-1"))
-        connection.endheaders()
-        response = connection.getresponse()
-        body = response.read()
-        names = {name.lower() for name, _ in response.getheaders()}
-        return Answer(response.status, {name: response.getheader(name, "") for name in names}, body)
-    finally:
-        connection.close()
+    with closing(connection):
+        for target, method, fields in requests:
+            assert not answers or connection.sock is not None
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in fields:
+                connection.putheader(name, value.encode("latin-1"))
+            connection.endheaders()
+            response = connection.getresponse()
+            body = response.read()
+            names = {name.lower() for name, _ in response.getheaders()}
+            answers.append(
+                Answer(response.status, {name: response.getheader(name, "") for name in names}, body)
+            )
+    return answers

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -267,7 +268,6 @@ def test_a_file_just_written_is_waited_for(port: int, path: Path, waits: Counter
     answer = ask(port, FILE, method)
     assert answer.status == 200
     assert answer.fields["etag"] == precond.etag(os.stat(path))
-    assert "last-modified" not in answer.fields
     assert len(waits) <= 1
     assert all(name.startswith("asyncio_") for name in waits)  # a thread of the executor
 
@@ -374,7 +374,12 @@ def test_compressed_content_that_is_cut_off_does_not_look_whole(path: Path, head
     with serving_response(respond) as port:
         received = receive_while(port, lambda: os.truncate(path, 10), head)
     assert b"Content-Encoding: deflate" in received
-    assert not received.endswith(b"0\r\n\r\n")
+    if head == "HTTP/1.1":
+        assert not received.endswith(b"0\r\n\r\n")
+    else:
+        inflating = zlib.decompressobj()
+        inflating.decompress(received.partition(b"\r\n\r\n")[2])
+        assert not inflating.eof
 
 
 def test_without_sendfile(port: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

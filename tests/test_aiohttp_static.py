@@ -60,6 +60,7 @@ def port(request: pytest.FixtureRequest, root: Path) -> Iterator[int]:
         "%2f{root}/file.txt",
         "/../secret.txt",
         "..",
+        "below%2f..%2f..",
         "../",
         "../outside/",
         "file.txt%00",

@@ -174,10 +174,8 @@ class FileResponse(web.FileResponse):
         if copied:
             sent = await self._copy(file, part)
         if sent < len(part):
-            if self.content_length is None:  # then an orderly end could pass for the end of the content
-                transport.abort()
+            # The connection ends before the last byte, the last chunk, or the end of the compressed data.
             raise ConnectionResetError("the file became shorter while it was sent")
-        await self.write_eof()
 
     async def _copy(self, file: File, part: range) -> int:
         loop = asyncio.get_running_loop()
@@ -214,14 +212,12 @@ class _StaticResource(web.StaticResource):
     def _look_up(self, request: web.Request) -> FileResponse | None:
         """The response, with its answer; None for a directory.
 
-        As in aiohttp, what is outside the root or may not be looked at is raised here, where middlewares see
-        it, and a missing file is for the response to tell.
+        As in aiohttp, what is outside the root is raised here, where middlewares see it, and it is for the
+        response to tell that a file is missing.
         """
         now_ns = time.time_ns()
         try:
             path, st = self._locate(request.match_info["filename"])
-        except PermissionError as error:
-            raise web.HTTPForbidden from error
         except ValueError as error:  # a NUL, or what no file name can encode
             raise web.HTTPNotFound from error
         if st is not None and stat.S_ISDIR(st.st_mode):
@@ -234,7 +230,7 @@ class _StaticResource(web.StaticResource):
     def _locate(self, filename: str) -> tuple[Path, os.stat_result | None]:
         """The path without symbolic links, and its stat, for which the file itself is looked at only once.
 
-        None where there is no file.
+        None where there is none.
         """
         if Path(filename).anchor:
             raise web.HTTPNotFound
@@ -254,8 +250,6 @@ class _StaticResource(web.StaticResource):
                 if not self._follows:
                     self._check_inside(path)
                 st = os.stat(path)
-        except PermissionError:
-            raise
         except OSError:
             return path, None
         return path, st
