@@ -151,6 +151,7 @@ def test_policy_ctime(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (time.time_ns() + 3600 * 10**9, [], "in the future"),
         (STAMP, ["--policy", "settle=999999999"], "not settled yet"),
     ],
+    ids=["placeholder", "future", "young"],
 )
 def test_held_back(
     file: Path, capsys: pytest.CaptureFixture[str], stamp: int, options: list[str], why: str

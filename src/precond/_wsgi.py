@@ -149,6 +149,7 @@ class FileServer(ABC):
         if outcome in _FINAL:
             # Preconditions are for what would be a 2xx without them (RFC 9110 section 13.2.1).
             if not os.access(file.path, os.R_OK, effective_ids=_EFFECTIVE_IDS):
+                os.stat(file.path)  # what is gone by now is missing, not forbidden
                 raise PermissionError(file.path)
             return self._final(outcome, environ, file.st)
         with ExitStack() as until_sent:
