@@ -242,6 +242,8 @@ cdef inline bint same_name(const unsigned char* name, const char* lower, size_t 
     """Names of fields are case-insensitive (section 5.1)."""
     cdef size_t i
     cdef unsigned char letter
+    if memcmp(name, lower, length) == 0:  # as ASGI servers hand them over
+        return True
     for i in range(length):
         letter = name[i]
         if c"A" <= letter <= c"Z":
