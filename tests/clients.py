@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
-import waitress.server
 from aiohttp import web
 from starlette.datastructures import Headers
 
@@ -25,6 +23,7 @@ import precond.aiohttp
 import precond.starlette
 import precond.wsgi
 from cases import Answer
+from wsgi_server import run_waitress
 
 T = TypeVar("T")
 
@@ -130,15 +129,7 @@ def _wsgi(origin: Origin) -> Iterator[int]:
 
         return files(environ, noting)
 
-    server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=2, map={})
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield server.effective_port
-    finally:
-        server.trigger.pull_trigger(server.close)  # in the thread that waits on the sockets
-        thread.join()
-        server.task_dispatcher.shutdown()
+    yield from run_waitress(app)
 
 
 ADAPTERS = {"aiohttp": _aiohttp, "starlette": _starlette, "wsgi": _wsgi}

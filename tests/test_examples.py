@@ -16,7 +16,7 @@ import pytest
 import aiohttp_server
 import asgi_server
 from aiohttp_server import OLD, ask
-from test_wsgi_servers import run_waitress
+from wsgi_server import run_waitress
 
 EXAMPLES = Path(__file__).parent.with_name("examples")
 

@@ -15,11 +15,11 @@ from wsgiref.util import shift_path_info
 from wsgiref.validate import validator
 
 import pytest
-import waitress.server
 
 import precond
 from cases import Answer, Case, cases, check, fetch, make_file, policies
 from precond.wsgi import FileApp, StaticFiles
+from wsgi_server import run_waitress
 
 POLICIES = policies()
 
@@ -55,16 +55,6 @@ def run_wsgiref(app: Callable[..., Any]) -> Iterator[int]:
         yield server.server_port
         server.shutdown()
         thread.join()
-
-
-def run_waitress(app: Callable[..., Any]) -> Iterator[int]:
-    server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=2, map={})
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield server.effective_port
-    server.trigger.pull_trigger(server.close)  # in the thread that waits on the sockets
-    thread.join()
-    server.task_dispatcher.shutdown()
 
 
 SERVERS = {"waitress": run_waitress, "wsgiref": run_wsgiref}
