@@ -14,16 +14,7 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-cdef extern from *:
-    """
-    /* Eight bytes as a number whose lowest byte is the first, whatever the machine. */
-    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    #define PRECOND_FIRST_LOWEST(word) __builtin_bswap64(word)
-    #else
-    #define PRECOND_FIRST_LOWEST(word) (word)
-    #endif
-    """
-    uint64_t PRECOND_FIRST_LOWEST(uint64_t word) noexcept nogil
+from precond._octets cimport load_eight, store_eight
 
 cdef enum:
     OPAQUE_TAG_SIZE = 37  # "-8000000000000000--8000000000000000"
@@ -32,12 +23,6 @@ cdef struct EntityTag:
     const unsigned char* opaque_tag  # quotes included
     size_t length
     bint weak
-
-
-cdef inline uint64_t load_eight(const unsigned char* at) noexcept nogil:
-    cdef uint64_t word
-    memcpy(&word, at, 8)
-    return PRECOND_FIRST_LOWEST(word)
 
 
 cdef inline bint is_etagc(unsigned char octet) noexcept nogil:
@@ -131,32 +116,29 @@ cdef inline bint is_any(const unsigned char* value, size_t length) noexcept nogi
 cdef inline bint same_octets(
     const unsigned char* one, const unsigned char* other, size_t length,
 ) noexcept nogil:
-    # Not memcmp: its wide loads must wait for the stores of a tag that was written just now.
-    while length >= 8:
-        if load_eight(one) != load_eight(other):
+    """memcmp, but inline, and from the end: there tags of one server differ."""
+    cdef size_t i = 0
+    if length < 8:
+        while i < length and one[i] == other[i]:
+            i += 1
+        return i == length
+    if load_eight(one + length - 8) != load_eight(other + length - 8):
+        return False
+    while i + 8 < length:
+        if load_eight(one + i) != load_eight(other + i):
             return False
-        one += 8
-        other += 8
-        length -= 8
-    while length:
-        if one[0] != other[0]:
-            return False
-        one += 1
-        other += 1
-        length -= 1
+        i += 8
     return True
 
 
-cdef inline bint begins_with(
-    const unsigned char* at, const unsigned char* end, const EntityTag* own,
-) noexcept nogil:
-    """Whether our opaque-tag, which ends with a quote as any does, stands at `at`."""
-    if <size_t>(end - at) < own.length:
-        return False
-    # Most other tags differ in length, or at the end of the size.
-    cdef size_t last = own.length - 1
-    return (at[last] == c'"' and at[last - 1] == own.opaque_tag[last - 1]
-            and same_octets(at + 1, own.opaque_tag + 1, last - 1))
+cdef inline bint are_etagc(const unsigned char* at, size_t length) noexcept nogil:
+    """Whether so many bytes, 8 or more, are all etagc; of one that is `!` it may say no."""
+    cdef uint64_t stops = not_etagc(load_eight(at + length - 8))
+    cdef size_t i = 0
+    while i + 8 < length:
+        stops |= not_etagc(load_eight(at + i))
+        i += 8
+    return stops == 0
 
 
 cdef inline bint list_has(
@@ -166,6 +148,7 @@ cdef inline bint list_has(
     where the list breaks the grammar anywhere, so it is read to its end."""
     cdef const unsigned char* at = value
     cdef const unsigned char* end = value + length
+    cdef size_t last = own.length - 1  # where a tag as long as ours ends
     cdef bint found = False
     cdef bint weak
     while True:
@@ -175,13 +158,18 @@ cdef inline bint list_has(
         weak = begins_weak(at, end)
         if weak:
             at += 2
-        if begins_with(at, end, own):
+        # Most members are as long as our tag, because one server has made them all.
+        if <size_t>(end - at) <= last or at[last] != c'"' or at[0] != c'"':
+            at = opaque_tag_end(at, end)
+        elif same_octets(at + 1, own.opaque_tag + 1, last - 1):
             found = found or not (strong and (weak or own.weak))
+            at += own.length
+        elif last > 8 and are_etagc(at + 1, last - 1):
             at += own.length
         else:
             at = opaque_tag_end(at, end)
-            if at == NULL:
-                return False
+        if at == NULL:
+            return False
         at = skip_comma(at, end)
         if at == NULL:
             return False
@@ -193,39 +181,32 @@ cdef inline bint strongly_equal(const EntityTag* one, const EntityTag* other) no
             and memcmp(one.opaque_tag, other.opaque_tag, one.length) == 0)
 
 
-cdef inline const unsigned char* two_hex_digits(unsigned char octet) noexcept nogil:
-    return <const unsigned char*>(
-        b"000102030405060708090a0b0c0d0e0f"
-        b"101112131415161718191a1b1c1d1e1f"
-        b"202122232425262728292a2b2c2d2e2f"
-        b"303132333435363738393a3b3c3d3e3f"
-        b"404142434445464748494a4b4c4d4e4f"
-        b"505152535455565758595a5b5c5d5e5f"
-        b"606162636465666768696a6b6c6d6e6f"
-        b"707172737475767778797a7b7c7d7e7f"
-        b"808182838485868788898a8b8c8d8e8f"
-        b"909192939495969798999a9b9c9d9e9f"
-        b"a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
-        b"b0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
-        b"c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"
-        b"d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
-        b"e0e1e2e3e4e5e6e7e8e9eaebecedeeef"
-        b"f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
-    ) + 2 * octet
+cdef inline void write_eight_digits(unsigned char* at, uint64_t number) noexcept nogil:
+    """Write the lower 32 bits in hexadecimal."""
+    # Four bits a byte, and then "0" more, or "a" - 10.
+    cdef uint64_t digits = number & 0xFFFFFFFFULL
+    digits = (digits | digits << 16) & 0x0000FFFF0000FFFFULL
+    digits = (digits | digits << 8) & 0x00FF00FF00FF00FFULL
+    digits = (digits | digits << 4) & 0x0F0F0F0F0F0F0F0FULL
+    digits += 0x3030303030303030ULL + (digits + 0x0606060606060606ULL >> 4 & 0x0101010101010101ULL) * 0x27
+    store_eight(at, digits)
 
 
 cdef inline unsigned char* write_hex(unsigned char* end, int64_t number) noexcept nogil:
-    """Write as format(number, "x") does, so that it ends before `end`; give its first byte."""
+    """Write as format(number, "x") does, so that it ends before `end`; give its first byte. Sixteen bytes
+    before `end` may be written to, whatever the number."""
     # Negated as an unsigned number, the smallest int64_t has its magnitude too.
     cdef uint64_t magnitude = -<uint64_t>number if number < 0 else <uint64_t>number
-    cdef unsigned char* at = end
-    while magnitude >> 4:  # two digits or more are left
-        at -= 2
-        memcpy(at, two_hex_digits(magnitude & 0xFF), 2)
-        magnitude >>= 8
-    if magnitude or at == end:
-        at -= 1
-        at[0] = two_hex_digits(<unsigned char>magnitude)[1]
+    cdef unsigned char* at = end - 1
+    write_eight_digits(end - 8, magnitude)
+    if magnitude >> 32:
+        write_eight_digits(end - 16, magnitude >> 32)
+    if magnitude >> 60:  # as of every stamp since 2006
+        at = end - 16
+    else:
+        while magnitude >> 4:
+            at -= 1
+            magnitude >>= 4
     if number < 0:
         at -= 1
         at[0] = c"-"

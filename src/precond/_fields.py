@@ -48,7 +48,7 @@ def combine(headers: HeaderPairs) -> dict[str, bytes]:
     """
     fields: dict[str, bytes] = {}
     lines: dict[str, list[bytes]] = {}  # of those fields that stand on more than one
-    for pair in as_list(headers):
+    for pair in as_tuple(headers):
         try:
             name, value = pair
         except (TypeError, ValueError):
@@ -69,17 +69,9 @@ def combine(headers: HeaderPairs) -> dict[str, bytes]:
     return fields
 
 
-def as_list(headers: object) -> list[tuple[object, object]]:
-    """What should be pairs, as a list."""
+def as_tuple(headers: object) -> tuple[tuple[object, object], ...]:
+    """What should be pairs, where nothing can change them."""
     try:
-        return list(cast("HeaderPairs", headers))
+        return tuple(cast("HeaderPairs", headers))
     except TypeError:
         raise type_error("headers", EXPECTED_HEADERS, headers) from None
-
-
-def as_pair(pair: Iterable[object]) -> tuple[object, object]:
-    try:
-        name, value = pair
-    except (TypeError, ValueError):
-        raise type_error("headers", EXPECTED_HEADERS, pair) from None
-    return name, value

@@ -11,8 +11,10 @@
 # A function that parses answers whether it could, and writes the seconds only then.
 # Nothing here knows Python: bytes are a pointer and a length, nothing ends with NUL.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
+
+from precond._octets cimport load_eight
 
 cdef enum:
     DAYS_TO_EPOCH = 719162  # from 0001-01-01 to 1970-01-01
@@ -161,10 +163,14 @@ cdef inline int time_of_day(const unsigned char* at) noexcept nogil:
 
     :60, the leap second, is allowed in any minute: it is the first second of the next one, as in POSIX time.
     """
-    cdef int hour = two_digits(at)
-    cdef int minute = two_digits(at + 3)
-    cdef int second = two_digits(at + 6)
-    if at[2] != c":" or at[5] != c":" or hour > 23 or minute > 59 or second > 60:
+    cdef uint64_t digits = load_eight(at) ^ 0x30303A30303A3030ULL  # 00:00:00
+    if (digits | digits + 0x0606000606000606ULL) & 0xF0F0FFF0F0FFF0F0ULL:  # a digit above 9, or no colon
+        return -1
+    digits = 10 * digits + (digits >> 8)  # each byte and the next as one number of two digits
+    cdef int hour = digits & 0xFF
+    cdef int minute = digits >> 24 & 0xFF
+    cdef int second = digits >> 48 & 0xFF
+    if hour > 23 or minute > 59 or second > 60:
         return -1
     return 3600 * hour + 60 * minute + second
 

@@ -17,6 +17,7 @@ cdef enum:
     FIRST_MODIFICATION = 631_152_000  # 1990-01-01, in seconds
     FINE_GRAIN = 20_000_000  # ns: above the tick that stamps files on Linux and Windows
     COARSE_GRAIN = 2_000_000_000  # ns: stamps of whole seconds are those of FAT, ext3, HFS+ and archives
+    LENGTHS = 1 << 5 | 1 << 8 | 1 << 13 | 1 << 17 | 1 << 19  # of the names of the fields
     GRAIN_OF_STAMP = -1  # the choice of `settle` that leaves it to the stamp
 
 cdef enum Verdict:
@@ -40,15 +41,6 @@ cdef enum ModifiedSince:
     BEFORE
     EXACT
     OFF
-
-cdef enum FieldName:
-    NOT_OURS
-    IF_MATCH
-    IF_UNMODIFIED_SINCE
-    IF_NONE_MATCH
-    IF_MODIFIED_SINCE
-    IF_RANGE
-    RANGE
 
 cdef struct Field:
     const unsigned char* value  # NULL: the field is not there
@@ -253,28 +245,48 @@ cdef inline bint same_name(const unsigned char* name, const char* lower, size_t 
     return True
 
 
-cdef inline FieldName field_name(const unsigned char* name, size_t length) noexcept nogil:
-    """Which of the six fields a name is; nearly every other differs in length or in its first letter."""
+cdef inline Field* field_of(Conditions* fields, const unsigned char* name, size_t length) noexcept nogil:
+    """The field of this name; NULL where it is none of ours, as length or first letter tell of nearly all."""
+    if length > 19 or not (1 << length) & LENGTHS or (name[0] | 0x20 != c"i" and name[0] | 0x20 != c"r"):
+        return NULL
     if length == 5:
-        return RANGE if same_name(name, b"range", 5) else NOT_OURS
+        return &fields.range if same_name(name, b"range", 5) else NULL
     if length == 8:
         if same_name(name, b"if-range", 8):
-            return IF_RANGE
-        return IF_MATCH if same_name(name, b"if-match", 8) else NOT_OURS
+            return &fields.if_range
+        return &fields.if_match if same_name(name, b"if-match", 8) else NULL
     if length == 13:
-        return IF_NONE_MATCH if same_name(name, b"if-none-match", 13) else NOT_OURS
+        return &fields.if_none_match if same_name(name, b"if-none-match", 13) else NULL
     if length == 17:
-        return IF_MODIFIED_SINCE if same_name(name, b"if-modified-since", 17) else NOT_OURS
-    if length == 19:
-        return IF_UNMODIFIED_SINCE if same_name(name, b"if-unmodified-since", 19) else NOT_OURS
-    return NOT_OURS
+        return &fields.if_modified_since if same_name(name, b"if-modified-since", 17) else NULL
+    return &fields.if_unmodified_since if same_name(name, b"if-unmodified-since", 19) else NULL
+
+
+cdef inline void clear(Conditions* fields) noexcept nogil:
+    fields.if_match.value = NULL
+    fields.if_unmodified_since.value = NULL
+    fields.if_none_match.value = NULL
+    fields.if_modified_since.value = NULL
+    fields.if_range.value = NULL
+    fields.range.value = NULL
+
+
+cdef inline bint any_field(const Conditions* fields) noexcept nogil:
+    return (fields.if_match.value != NULL or fields.if_unmodified_since.value != NULL
+            or fields.if_none_match.value != NULL or fields.if_modified_since.value != NULL
+            or fields.range.value != NULL)
+
+
+cdef inline bint is_long_date(const Field* field) noexcept nogil:
+    """Whether it can only be an rfc850-date, the only format of more than 29 bytes."""
+    return field.value != NULL and field.length > 29
 
 
 cdef inline bint needs_clock(const Conditions* fields) noexcept nogil:
     """Whether evaluate() may read `now`: to know whether the date of an If-Range is settled, and for the
-    two-digit year of an rfc850-date, the only format of more than 29 bytes."""
-    return (fields.if_range.value != NULL or fields.if_modified_since.length > 29
-            or fields.if_unmodified_since.length > 29)
+    two-digit year of an rfc850-date."""
+    return (fields.if_range.value != NULL or is_long_date(&fields.if_modified_since)
+            or is_long_date(&fields.if_unmodified_since))
 
 
 cdef inline Verdict evaluate(
