@@ -21,7 +21,8 @@ def test_public_names() -> None:
     assert set(precond.__all__) == {
         *METHODS,
         *FUNCTIONS,
-        *("ANY", "BACKEND", "DEFAULT", "ETag", "Explanation", "Outcome", "Policy", "Validators"),
+        *("ANY", "BACKEND", "DEFAULT", "ETag", "Explanation", "Outcome", "Policy", "StatResult"),
+        "Validators",
     }
     assert all(hasattr(precond, name) for name in precond.__all__)
 

@@ -24,7 +24,7 @@ from precond._backend import (
     parse_http_date,
     validators,
 )
-from precond._types import ANY, ETag, Explanation, Outcome, Validators
+from precond._types import ANY, ETag, Explanation, Outcome, StatResult, Validators
 
 __all__ = [
     "ANY",
@@ -34,6 +34,7 @@ __all__ = [
     "Explanation",
     "Outcome",
     "Policy",
+    "StatResult",
     "Validators",
     "etag",
     "evaluate",

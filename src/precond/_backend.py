@@ -9,7 +9,7 @@ Set means: not empty and not "0".
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 __all__ = ["BACKEND", "DEFAULT", "REASON", "Policy", "format_http_date", "parse_etags", "parse_http_date"]
 
@@ -18,7 +18,7 @@ def _is_set(name: str) -> bool:
     return os.environ.get(name, "0") not in ("", "0")
 
 
-def _choose() -> tuple[str, str]:
+def _choose() -> tuple[Literal["cython", "python"], str]:
     """The back end, and why it is that one."""
     if _is_set("PRECOND_NO_EXTENSIONS"):
         reason = "PRECOND_NO_EXTENSIONS is set"
@@ -36,7 +36,7 @@ def _choose() -> tuple[str, str]:
 
 
 _CHOICE = _choose()
-BACKEND: Final[str] = _CHOICE[0]
+BACKEND: Final = _CHOICE[0]
 REASON: Final[str] = _CHOICE[1]
 
 if TYPE_CHECKING or BACKEND == "cython":
