@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ EXAMPLES = Path(__file__).parent.with_name("examples")
 
 SERVERS: dict[str, Callable[[Any], AbstractContextManager[int]]] = {
     "aiohttp_app": aiohttp_server.serving,
+    "django_app": contextmanager(run_waitress),
     "fastapi_app": asgi_server.serving,
     "flask_app": contextmanager(run_waitress),
     "wsgi_app": contextmanager(run_waitress),
@@ -31,6 +34,8 @@ INDEX = (EXAMPLES / "public" / "index.html").read_bytes()
 FILES = [
     ("aiohttp_app", "/"),
     ("aiohttp_app", "/static/index.html"),
+    ("django_app", "/page"),
+    ("django_app", "/static/index.html"),
     ("fastapi_app", "/"),
     ("fastapi_app", "/static/index.html"),
     ("flask_app", "/static/index.html"),
@@ -39,19 +44,29 @@ FILES = [
 ]
 
 
-@pytest.fixture
-def port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
-    """Of the example of that name, run from a copy whose files are settled."""
-    copy = Path(shutil.copytree(EXAMPLES, tmp_path / "examples"))
+@pytest.fixture(scope="module")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], int]]:
+    """Of the example of a name, run once, from a copy whose files are settled: Django has one set of settings."""
+    copy = Path(shutil.copytree(EXAMPLES, tmp_path_factory.mktemp("copy") / "examples"))
     for path in (copy / "public").iterdir():
         os.utime(path, ns=(OLD, OLD))
-    spec = importlib.util.spec_from_file_location(f"example_{request.param}", copy / f"{request.param}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with SERVERS[request.param](module.app) as number:
-        yield number
+
+    @functools.cache
+    def port_of(name: str) -> int:
+        spec = importlib.util.spec_from_file_location(f"example_{name}", copy / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return servers.enter_context(SERVERS[name](module.app))
+
+    with ExitStack() as servers:
+        yield port_of
+
+
+@pytest.fixture
+def port(request: pytest.FixtureRequest, ports: Callable[[str], int]) -> int:
+    return ports(request.param)
 
 
 def check_conditions(port: int, target: str, content: bytes) -> None:
@@ -73,12 +88,12 @@ def test_a_file(port: int, target: str) -> None:
     assert ask(port, target).fields["etag"] == f'"{OLD:x}-{len(INDEX):x}"'
 
 
-@pytest.mark.parametrize("port", ["flask_app"], indirect=True)
+@pytest.mark.parametrize("port", ["django_app", "flask_app"], indirect=True)
 def test_a_response_with_a_tag_of_its_own(port: int) -> None:
     content = ask(port, "/").body
     assert json.loads(content) == ["index.html"]
     check_conditions(port, "/", content)
 
 
-def test_no_example_is_left_out() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == SERVERS.keys()
+def test_no_application_is_left_out() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*_app.py")} == SERVERS.keys()
