@@ -15,16 +15,15 @@ from pathlib import Path
 import pytest
 import requests_cache
 
+import proxies
 from clients import (
     ADAPTERS,
     JUST_AFTER,
     SECONDS_AFTER,
     Origin,
-    free_port,
     get,
     needs,
     run,
-    running,
     serving,
     until,
 )
@@ -210,39 +209,19 @@ def test_chromium_seeks_in_media(origin: Origin, tmp_path: Path) -> None:
 
 # -- Reverse proxies -----------------------------------------------------------------------------------------
 
-NGINX = """
-daemon off;
-master_process off;
-pid {at}/pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {at}/body;
-    fastcgi_temp_path {at}/fastcgi;
-    proxy_temp_path {at}/proxy;
-    scgi_temp_path {at}/scgi;
-    uwsgi_temp_path {at}/uwsgi;
-    proxy_cache_path {at}/cache keys_zone=files:1m;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://127.0.0.1:{origin};
-            proxy_cache files;
-            proxy_cache_revalidate on;
-            proxy_cache_valid 200 1s;
-            add_header X-Cache-Status $upstream_cache_status;
-        }}
-    }}
+CACHED = """
+location / {{
+    proxy_pass http://127.0.0.1:{0};
+    proxy_cache files;
+    proxy_cache_revalidate on;
+    proxy_cache_valid 200 1s;
+    add_header X-Cache-Status $upstream_cache_status;
 }}
 """
 
 
 def test_nginx(origin: Origin, tmp_path: Path) -> None:
-    program, port = needs("nginx"), free_port()
     origin.write("other.txt", OLD)
-    config = tmp_path / "nginx.conf"
-    config.write_text(NGINX.format(at=tmp_path, port=port, origin=origin.port))
 
     def ask(name: str) -> tuple[str, bytes]:
         answer = get(port, name)
@@ -255,7 +234,7 @@ def test_nginx(origin: Origin, tmp_path: Path) -> None:
         assert answer[0] != "HIT" or answer[1] == OLD
         return answer if answer[0] != "HIT" else None
 
-    with running(tmp_path / "log", port, program, "-p", tmp_path, "-e", "stderr", "-c", config):
+    with proxies.nginx(tmp_path, CACHED.format(origin.port)) as port:
         assert ask("file.txt") == ask("other.txt") == ("MISS", OLD)
         origin.write("other.txt", NEW, JUST_AFTER)
         assert until(lambda: asked_again("file.txt")) == ("REVALIDATED", OLD)
@@ -265,19 +244,10 @@ def test_nginx(origin: Origin, tmp_path: Path) -> None:
     assert all(seen.conditional for seen in origin.seen[2:])
 
 
-VCL = """
-vcl 4.1;
-backend default {{ .host = "127.0.0.1"; .port = "{origin}"; }}
-sub vcl_backend_response {{ set beresp.ttl = 0.1s; set beresp.grace = 0s; set beresp.keep = 1h; }}
-"""
+KEPT = "sub vcl_backend_response { set beresp.ttl = 0.1s; set beresp.grace = 0s; set beresp.keep = 1h; }"
 
 
 def test_varnish(origin: Origin, tmp_path: Path) -> None:
-    program, port = needs("varnishd"), free_port()
-    config = tmp_path / "default.vcl"
-    config.write_text(VCL.format(origin=origin.port))
-    command = program, "-F", "-j", "none", "-n", tmp_path / "n", "-a", f"127.0.0.1:{port}", "-s", "malloc,16m"
-
     def ask() -> bytes:
         answer = get(port, "file.txt")
         assert answer.status == 200
@@ -287,7 +257,7 @@ def test_varnish(origin: Origin, tmp_path: Path) -> None:
         assert ask() == body
         return origin.statuses("file.txt") == statuses
 
-    with running(tmp_path / "log", port, *command, "-f", config):
+    with proxies.varnish(tmp_path, origin.port, KEPT) as port:
         assert ask() == OLD
         until(lambda: revalidated(OLD, [200, 304]))
         origin.write("file.txt", NEW, JUST_AFTER)

@@ -46,7 +46,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], int]]:
-    """Of the example of a name, run once, from a copy whose files are settled: Django has one set of settings."""
+    """Of the example of a name: run once (Django has one set of settings), its files settled."""
     copy = Path(shutil.copytree(EXAMPLES, tmp_path_factory.mktemp("copy") / "examples"))
     for path in (copy / "public").iterdir():
         os.utime(path, ns=(OLD, OLD))
