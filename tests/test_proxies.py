@@ -38,13 +38,14 @@ def origin(tmp_path: Path) -> Iterator[Origin]:
 LOCATIONS = """
 location /passed/ {{ proxy_pass http://127.0.0.1:{0}/; }}
 location /gzipped/ {{ proxy_pass http://127.0.0.1:{0}/; gzip on; gzip_types *; }}
+location /own/ {{ alias {1}/; }}
 location /cached/ {{ proxy_pass http://127.0.0.1:{0}/; proxy_cache files; proxy_cache_valid 200 1h; }}
 """
 
 
 @pytest.fixture
 def nginx(origin: Origin, tmp_path: Path) -> Iterator[int]:
-    with proxies.nginx(tmp_path, LOCATIONS.format(origin.port)) as port:
+    with proxies.nginx(tmp_path, LOCATIONS.format(origin.port, origin.directory)) as port:
         yield port
 
 
@@ -100,6 +101,14 @@ def test_nginx_decides_itself_where_it_caches(origin: Origin, nginx: int) -> Non
     assert (miss.status, miss.conditional) == (200, False)
 
 
+def test_nginx_makes_entity_tags_of_whole_seconds(origin: Origin, nginx: int) -> None:
+    first = ask(nginx, "/own/file.txt")
+    assert (first.body, first.fields["last-modified"]) == (DATA, "Tue, 14 Nov 2023 22:13:20 GMT")
+    origin.write("file.txt", DATA[::-1], JUST_AFTER)
+    second = ask(nginx, "/own/file.txt")
+    assert (second.body, second.fields["etag"]) == (DATA[::-1], first.fields["etag"])
+
+
 def test_nginx_passes_on_the_condition_of_a_write(origin: Origin, nginx: int) -> None:
     ask(nginx, "/cached/file.txt", "PUT", [("If-Match", OTHER)])
     [seen] = origin.about("file.txt")
@@ -124,6 +133,7 @@ HIT: list[tuple[Fields, int]] = [
     ([("If-None-Match", TAG)], 304),
     ([("If-None-Match", WEAK)], 304),
     ([("If-Modified-Since", DATE)], 304),
+    ([("If-Modified-Since", LATER)], 304),
     ([("If-None-Match", OTHER), ("If-Modified-Since", DATE)], 200),
     ([("If-Match", OTHER)], 200),  # not looked at
     ([RANGE, ("If-Range", TAG)], 206),
