@@ -21,7 +21,7 @@ MODULES = ["precond"] + [
 
 def names_used() -> set[str]:
     """With their modules: those of attributes, and those of imports."""
-    used = set()
+    used: set[str] = set()
     for node in ast.walk(CONSUMER):
         if isinstance(node, ast.Attribute):
             used.add(ast.unparse(node))
