@@ -44,7 +44,7 @@ maximum_signature_line_length = 80
 # Types that stand in signatures; what they are is for the type checkers, and for the documentation of others.
 nitpick_ignore_regex = [
     ("py:class", r"(collections|os|web|_typeshed)\..*|ASGI application|WSGIApplication"),
-    ("py:class", r"BackgroundTask|LooseHeaders|PathLike|Receive|Scope|Send|StrPath"),
+    ("py:class", r"BackgroundTask|LooseHeaders|PathLike|Receive|Scope|Send|StrPath|_Options"),
 ]
 
 _ROW = re.compile(r"(?P<term>\S.*?) {2,}(?P<text>\S.*)")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import precond
-from aiohttp_server import write
+from aiohttp_server import OLD, write
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("[!_]*.md"))
@@ -46,7 +46,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory that the pages speak of."""
     (tmp_path / "public").mkdir()
     for path in (tmp_path / "index.html", tmp_path / "public" / "index.html"):
-        write(path)
+        if write(path).stat().st_mtime_ns != OLD:
+            pytest.skip(f"this file system cannot hold the stamp {OLD}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
