@@ -38,6 +38,8 @@ def origin(tmp_path: Path) -> Iterator[Origin]:
 LOCATIONS = """
 location /passed/ {{ proxy_pass http://127.0.0.1:{0}/; }}
 location /gzipped/ {{ proxy_pass http://127.0.0.1:{0}/; gzip on; gzip_types *; }}
+location /asking/ {{ proxy_pass http://127.0.0.1:{0}/; add_header Cache-Control no-transform; }}
+location /asked/ {{ proxy_pass http://127.0.0.1:$server_port/asking/file.txt; gzip on; gzip_types *; }}
 location /own/ {{ alias {1}/; }}
 location /cached/ {{ proxy_pass http://127.0.0.1:{0}/; proxy_cache files; proxy_cache_valid 200 1h; }}
 """
@@ -79,6 +81,11 @@ def test_nginx_weakens_what_it_compresses(nginx: int) -> None:
     part = compressed(RANGE)
     assert (part.status, part.body, part.fields["etag"]) == (206, DATA[:2], TAG)
     assert ask(nginx, "/gzipped/file.txt").fields["etag"] == TAG
+
+
+def test_nginx_compresses_what_asks_to_be_left_alone(nginx: int) -> None:
+    answer = ask(nginx, "/asked/", fields=[GZIP])
+    assert (answer.fields["cache-control"], answer.fields["content-encoding"]) == ("no-transform", "gzip")
 
 
 CACHED: list[tuple[Fields, int]] = [
