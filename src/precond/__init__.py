@@ -22,6 +22,7 @@ from precond._backend import (
     last_modified,
     parse_etags,
     parse_http_date,
+    stat_nowait,
     validators,
 )
 from precond._types import ANY, ETag, Explanation, Outcome, StatResult, Validators
@@ -45,5 +46,6 @@ __all__ = [
     "last_modified",
     "parse_etags",
     "parse_http_date",
+    "stat_nowait",
     "validators",
 ]

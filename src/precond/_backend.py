@@ -11,7 +11,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final, Literal
 
-__all__ = ["BACKEND", "DEFAULT", "REASON", "Policy", "format_http_date", "parse_etags", "parse_http_date"]
+__all__ = [
+    "BACKEND",
+    "DEFAULT",
+    "REASON",
+    "Policy",
+    "format_http_date",
+    "parse_etags",
+    "parse_http_date",
+    "stat_nowait",
+]
 
 
 def _is_set(name: str) -> bool:
@@ -40,9 +49,9 @@ BACKEND: Final = _CHOICE[0]
 REASON: Final[str] = _CHOICE[1]
 
 if TYPE_CHECKING or BACKEND == "cython":
-    from precond._core import Policy, format_http_date, parse_etags, parse_http_date
+    from precond._core import Policy, format_http_date, parse_etags, parse_http_date, stat_nowait
 else:
-    from precond._fallback import Policy, format_http_date, parse_etags, parse_http_date
+    from precond._fallback import Policy, format_http_date, parse_etags, parse_http_date, stat_nowait
 
 DEFAULT: Final = Policy()
 

@@ -1,7 +1,7 @@
 # The compiled back end; documented in _fallback.py, of which it is the mirror.
 
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Any, Literal, final, overload
 
 from typing_extensions import disjoint_base
 
@@ -10,6 +10,7 @@ from precond._types import (
     ETag,
     Explanation,
     FieldValue,
+    FilePath,
     IfModifiedSince,
     Options,
     Outcome,
@@ -86,3 +87,19 @@ class Policy:
 def parse_http_date(value: FieldValue, *, now_ns: int | None = None) -> int | None: ...
 def format_http_date(seconds: int) -> str: ...
 def parse_etags(value: FieldValue) -> tuple[ETag, ...] | Literal[Wildcard.ANY] | None: ...
+
+@final
+@disjoint_base
+class FileStat:
+    @property
+    def st_mtime_ns(self) -> int: ...
+    @property
+    def st_ctime_ns(self) -> int: ...
+    @property
+    def st_size(self) -> int: ...
+    @property
+    def st_mode(self) -> int: ...
+
+def stat_nowait(
+    path: FilePath, *, dir_fd: int | None = None, beneath: bool = False, no_symlinks: bool = False
+) -> FileStat: ...

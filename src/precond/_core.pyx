@@ -12,6 +12,7 @@ import os
 from functools import partial
 from time import time_ns
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.ref cimport PyObject
@@ -19,11 +20,12 @@ from cpython.unicode cimport (
     PyUnicode_1BYTE_DATA, PyUnicode_1BYTE_KIND, PyUnicode_DecodeLatin1, PyUnicode_GET_LENGTH,
     PyUnicode_KIND, PyUnicode_New,
 )
-from cython cimport critical_section
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
-from libc.string cimport memcpy
+from libc cimport errno as _errno
+from libc.errno cimport EAGAIN
+from libc.stdint cimport INT32_MAX, INT64_MAX, INT64_MIN, int64_t, uint64_t
+from libc.string cimport memcpy, strlen
 
-from precond cimport _etag, _httpdate, _rules
+from precond cimport _etag, _httpdate, _nowait, _rules
 from precond._etag cimport EntityTag
 from precond._rules cimport Choices, Conditions, Field, Method, Representation, Verdict
 
@@ -292,6 +294,8 @@ cdef inline object read_stat(Policy policy, object st, Representation* current):
 
 
 cdef object read_other(Policy policy, object st, Representation* current):
+    if type(st) is FileStat:
+        return read_file_stat(policy, <FileStat>st, current)
     if st is None:
         current.exists = current.has_etag = current.has_date = current.has_stamp = False
         return None
@@ -470,7 +474,7 @@ settle=None)\n--\n
         if type(headers) is not tuple and (type(headers) is not list or type(st) is not STAT_RESULT):
             headers = as_tuple(headers)  # what is no stat result may run code, which may change a list
         # Values are borrowed until there is an outcome: no code runs meanwhile, and no other thread comes in.
-        with critical_section(headers):
+        with cython.critical_section(headers):
             if find_fields(PySequence_Fast_ITEMS(headers), PySequence_Fast_GET_SIZE(headers), &fields):
                 if not _rules.any_field(&fields):
                     return PROCEED if type(st) is STAT_RESULT else unconditional(self, st)
@@ -644,3 +648,135 @@ def parse_etags(value):
 cdef object GRAMMAR = Grammar(parse_etags, parse_http_date, format_http_date)
 cdef int64_t FIRST = _types.FIRST_SECOND
 cdef int64_t LAST = _types.LAST_SECOND
+
+
+# -- A stat that cannot wait ---------------------------------------------------------------------------------
+
+cdef extern from *:
+    """
+    /* Written once, from 0 to 1, by any thread. */
+    static int precond_refused;
+    #if defined(__GNUC__)
+    #define precond_is_refused() __atomic_load_n(&precond_refused, __ATOMIC_RELAXED)
+    #define precond_refuse() __atomic_store_n(&precond_refused, 1, __ATOMIC_RELAXED)
+    #else  /* where no call is made, and so none refused */
+    #define precond_is_refused() (precond_refused)
+    #define precond_refuse() (precond_refused = 1)
+    #endif
+    """
+    bint precond_is_refused() noexcept nogil
+    void precond_refuse() noexcept nogil
+
+cdef extern from "Python.h":
+    bytes PyUnicode_EncodeFSDefault(object text)
+    PyObject* PyErr_SetFromErrnoWithFilenameObject(object kind, object filename) except NULL
+
+
+@cython.final
+@cython.auto_pickle(False)
+@cython.freelist(4)
+cdef class FileStat:
+    """What stat_nowait gives: st_mtime_ns, st_ctime_ns (POSIX nanoseconds), st_size (bytes) and st_mode."""
+
+    cdef _nowait.Status status
+
+    @property
+    def st_mtime_ns(self):
+        return nanoseconds(self.status.mtime)
+
+    @property
+    def st_ctime_ns(self):
+        return nanoseconds(self.status.ctime)
+
+    @property
+    def st_size(self):
+        return self.status.size
+
+    @property
+    def st_mode(self):
+        return self.status.mode
+
+    def __repr__(self):
+        return (
+            f"FileStat(st_mode={self.st_mode:#o}, st_size={self.st_size}, st_mtime_ns={self.st_mtime_ns},"
+            f" st_ctime_ns={self.st_ctime_ns})"
+        )
+
+
+cdef object nanoseconds(_nowait.precond_time stamp):
+    return stamp.seconds * NS + stamp.nanoseconds
+
+
+cdef inline object read_file_stat(Policy policy, FileStat st, Representation* current):
+    """As read_numbers, without making an object of either number."""
+    cdef _nowait.precond_time* stamp = &st.status.mtime
+    if policy.stamp_index == CTIME_NS:
+        stamp = &st.status.ctime
+    if not -LAST_WHOLE_SECOND <= stamp.seconds < LAST_WHOLE_SECOND:
+        return read_wide_numbers(policy, nanoseconds(stamp[0]), st.status.size, current)
+    current.stamp = stamp.seconds * _httpdate.NS_A_SECOND + stamp.nanoseconds
+    current.size = st.status.size
+    if not _rules.is_modification_date(current.stamp):
+        current.has_date = False
+    return None
+
+
+cdef int64_t LAST_WHOLE_SECOND = INT64_MAX // _httpdate.NS_A_SECOND
+
+
+cdef inline bytes encoded_path(object path):
+    cdef bytes encoded = path if isinstance(path, bytes) else PyUnicode_EncodeFSDefault(path)
+    if strlen(PyBytes_AS_STRING(encoded)) != <size_t>PyBytes_GET_SIZE(encoded):
+        raise ValueError(_types.NUL_IN_PATH)
+    return encoded
+
+
+cdef int read_descriptor(object dir_fd) except -1:
+    cdef int overflow
+    if not isinstance(dir_fd, int):
+        raise type_error("dir_fd", _types.EXPECTED_DESCRIPTOR, dir_fd)
+    cdef int64_t descriptor = PyLong_AsLongLongAndOverflow(dir_fd, &overflow)
+    if overflow or not 0 <= descriptor <= INT32_MAX:
+        raise ValueError(_types.NO_DESCRIPTOR.format(dir_fd))
+    return <int>descriptor
+
+
+def stat_nowait(path, *, dir_fd=None, beneath=False, no_symlinks=False):
+    """Stat a file without waiting for a disk or a network, or raise BlockingIOError.
+
+    path          str, bytes or os.PathLike
+    dir_fd        descriptor of the directory that a relative path starts from; None: the working directory
+    beneath       stay beneath that directory: an absolute path, or a `..` or symbolic link that leads out of
+                  it, is an OSError (EXDEV)
+    no_symlinks   follow no symbolic link, wherever it stands in the path: each is an OSError (ELOOP)
+
+    Gives an object with st_mtime_ns, st_ctime_ns, st_size and st_mode as os.stat has them, accepted wherever
+    a stat result is. BlockingIOError means: ask os.stat, in a thread. It is raised where part of the answer
+    is not in memory; where others than this kernel may write the file (NFS, FUSE and their like); and always
+    where there is no such call: before Linux 5.12, on other systems, in the plain-Python back end, and where
+    a sandbox refuses it, which is found out once. Other errors are those of os.stat. A TypeError or
+    ValueError names an argument that is wrong.
+    """
+    if not isinstance(path, (str, bytes)):
+        if not isinstance(path, os.PathLike):
+            raise type_error("path", _types.EXPECTED_PATH, path)
+        path = os.fspath(path)
+    cdef bytes encoded = encoded_path(path)
+    cdef int directory = _nowait.AT_FDCWD if dir_fd is None else read_descriptor(dir_fd)
+    if type(beneath) is not bool:
+        raise type_error("beneath", "bool", beneath)
+    if type(no_symlinks) is not bool:
+        raise type_error("no_symlinks", "bool", no_symlinks)
+    cdef uint64_t resolve = (_nowait.BENEATH if beneath else 0) | (_nowait.NO_SYMLINKS if no_symlinks else 0)
+    cdef FileStat st = FileStat.__new__(FileStat)
+    cdef int error = EAGAIN
+    # The GIL is held: what cannot wait takes less time than it may take to get the GIL back.
+    if not precond_is_refused():
+        error = _nowait.stat_cached(PyBytes_AS_STRING(encoded), directory, resolve, &st.status)
+        if error == 0:
+            return st
+        if _nowait.is_refusal(error) and _nowait.is_refused():
+            precond_refuse()
+            error = EAGAIN
+    _errno.errno = error if _nowait.is_answer(error) else EAGAIN
+    PyErr_SetFromErrnoWithFilenameObject(OSError, path)

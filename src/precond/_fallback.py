@@ -6,31 +6,37 @@ beside the grammar that it stands for. Field values are bytes without outer whit
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import time
 from datetime import date as civil_date
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias, overload
+from typing import Any, Final, Literal, NoReturn, TypeAlias, overload
 
 from precond._explain import Grammar
 from precond._explain import explain as _explain
 from precond._fields import HeaderPairs, combine, octets
 from precond._types import (
     ANY,
+    EXPECTED_DESCRIPTOR,
     EXPECTED_NOW,
+    EXPECTED_PATH,
     EXPECTED_REPRESENTATION,
     EXPECTED_STAT,
     FIRST_SECOND,
     LAST_SECOND,
+    NO_DESCRIPTOR,
     NO_METHOD,
     NOT_A_DATE,
     NOT_AN_ETAG,
     NOW_TOO_WIDE,
+    NUL_IN_PATH,
     OUTSIDE_YEARS,
     ETag,
     Explanation,
     FieldValue,
+    FilePath,
     IfModifiedSince,
     Options,
     Outcome,
@@ -728,3 +734,40 @@ class Policy:
 
 
 _GRAMMAR: Final = Grammar(parse_etags, parse_http_date, format_http_date)
+
+
+# -- A stat that cannot wait ---------------------------------------------------------------------------------
+
+
+def stat_nowait(
+    path: FilePath, *, dir_fd: int | None = None, beneath: bool = False, no_symlinks: bool = False
+) -> NoReturn:
+    """Stat a file without waiting for a disk or a network, or raise BlockingIOError.
+
+    path          str, bytes or os.PathLike
+    dir_fd        descriptor of the directory that a relative path starts from; None: the working directory
+    beneath       stay beneath that directory: an absolute path, or a `..` or symbolic link that leads out of
+                  it, is an OSError (EXDEV)
+    no_symlinks   follow no symbolic link, wherever it stands in the path: each is an OSError (ELOOP)
+
+    Gives an object with st_mtime_ns, st_ctime_ns, st_size and st_mode as os.stat has them, accepted wherever
+    a stat result is. BlockingIOError means: ask os.stat, in a thread. It is raised where part of the answer
+    is not in memory; where others than this kernel may write the file (NFS, FUSE and their like); and always
+    where there is no such call: before Linux 5.12, on other systems, in the plain-Python back end, and where
+    a sandbox refuses it, which is found out once. Other errors are those of os.stat. A TypeError or
+    ValueError names an argument that is wrong.
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise type_error("path", EXPECTED_PATH, path)
+    path = os.fspath(path)
+    if b"\0" in os.fsencode(path):
+        raise ValueError(NUL_IN_PATH)
+    if dir_fd is not None:
+        if not isinstance(dir_fd, int):
+            raise type_error("dir_fd", EXPECTED_DESCRIPTOR, dir_fd)
+        if not 0 <= dir_fd < 2**31:
+            raise ValueError(NO_DESCRIPTOR.format(dir_fd))
+    for name, switch in (("beneath", beneath), ("no_symlinks", no_symlinks)):
+        if not isinstance(switch, bool):
+            raise type_error(name, "bool", switch)
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import enum
 import math
 import sys
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import os
 
 FieldValue: TypeAlias = str | bytes
 """A field value as the server hands it over: bytes, or str that holds Latin-1 or surrogateescape."""
 
 IfModifiedSince: TypeAlias = Literal["exact", "before", "off"]
 Stamp: TypeAlias = Literal["mtime", "ctime"]
+
+
+FilePath: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 
 
 class StatResult(Protocol):
@@ -165,6 +171,10 @@ NOW_TOO_WIDE: Final = "now_ns: expected POSIX nanoseconds within 64 bits (years 
 NO_METHOD: Final = "environ: expected a REQUEST_METHOD in it"
 NOT_AN_ETAG: Final = "st.etag: expected an entity-tag such as '\"x\"' or 'W/\"x\"', got {!r}"
 NOT_A_DATE: Final = "st.last_modified: expected a date as format_http_date() gives, got {!r}"
+EXPECTED_PATH: Final = "str, bytes or os.PathLike"
+EXPECTED_DESCRIPTOR: Final = "int (a file descriptor) or None"
+NUL_IN_PATH: Final = "path: embedded null byte"
+NO_DESCRIPTOR: Final = "dir_fd: expected a file descriptor, got {}"
 OUTSIDE_YEARS: Final = "seconds: expected an instant in the years 1 to 9999"
 
 

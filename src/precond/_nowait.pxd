@@ -1,0 +1,164 @@
+# A stat that cannot wait for a disk or a network: Linux, openat2(2) with RESOLVE_CACHED and statx(2).
+#
+# Where headers or platform have no such calls, the answer is always EAGAIN. Both calls are made by number, as
+# the C libraries that wheels are built against are older than either; the layouts are those of the kernel's
+# interface.
+
+from libc.errno cimport (
+    E2BIG, EACCES, EAGAIN, EBADF, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSYS, ENOTDIR, EPERM, EXDEV, errno,
+)
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from * nogil:
+    """
+    #include <errno.h>
+    #include <stdint.h>
+    #if defined(__linux__)
+    #include <fcntl.h>
+    #include <sys/syscall.h>
+    #include <unistd.h>
+    #endif
+
+    /* openat2 has one number on these; the x32 and MIPS interfaces count from others. */
+    #if defined(__linux__) && !defined(SYS_openat2) && (defined(__x86_64__) && !defined(__ILP32__) \\
+        || defined(__i386__) || defined(__aarch64__) || defined(__arm__) || defined(__powerpc__) \\
+        || defined(__s390__) || defined(__riscv))
+    #define SYS_openat2 437
+    #endif
+
+    typedef struct {
+        int64_t seconds;
+        uint32_t nanoseconds;
+        int32_t unused;
+    } precond_time;
+
+    typedef struct {
+        uint32_t mask;
+        uint32_t block_size;
+        uint64_t attributes;
+        uint32_t links, user, group;
+        uint16_t mode;
+        uint16_t unused;
+        uint64_t inode, size, blocks, attributes_mask;
+        precond_time atime, btime, ctime, mtime;
+        uint32_t special_major, special_minor, device_major, device_minor;
+        uint64_t more[14];
+    } precond_statx;
+
+    #define PRECOND_AT_FDCWD (-100)
+    #define PRECOND_NO_SYMLINKS 0x04
+    #define PRECOND_BENEATH 0x08
+    #define PRECOND_CACHED 0x20
+
+    #if defined(SYS_openat2) && defined(SYS_statx)
+    static inline int precond_open_path(int dir_fd, const char *path, uint64_t resolve) {
+        struct { uint64_t flags, mode, resolve; } how = { 010000000 | O_CLOEXEC, 0, resolve }; /* O_PATH */
+        return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+    }
+
+    static inline int precond_statx_path(int descriptor, precond_statx *out) {
+        /* AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS */
+        return (int)syscall(SYS_statx, descriptor, "", 0x1000 | 0x4000, 0x7ff, out);
+    }
+
+    static inline void precond_close(int descriptor) {
+        close(descriptor);
+    }
+    #else
+    static inline int precond_open_path(int dir_fd, const char *path, uint64_t resolve) {
+        (void)dir_fd, (void)path, (void)resolve;
+        errno = EAGAIN;
+        return -1;
+    }
+
+    static inline int precond_statx_path(int descriptor, precond_statx *out) {
+        (void)descriptor, (void)out;
+        errno = EAGAIN;
+        return -1;
+    }
+
+    static inline void precond_close(int descriptor) {
+        (void)descriptor;
+    }
+    #endif
+    """
+    ctypedef struct precond_time:
+        int64_t seconds
+        uint32_t nanoseconds
+
+    ctypedef struct precond_statx:
+        uint32_t mask, device_major
+        uint16_t mode
+        uint64_t size, attributes_mask
+        precond_time ctime, mtime
+
+    int precond_open_path(int dir_fd, const char* path, uint64_t resolve)
+    int precond_statx_path(int descriptor, precond_statx* out)
+    void precond_close(int descriptor)
+
+    enum:
+        AT_FDCWD "PRECOND_AT_FDCWD"
+        NO_SYMLINKS "PRECOND_NO_SYMLINKS"
+        BENEATH "PRECOND_BENEATH"
+        CACHED "PRECOND_CACHED"
+
+cdef enum:
+    WANTED = 0x001 | 0x002 | 0x040 | 0x080 | 0x200  # of statx's mask: type, mode, mtime, ctime, size
+    IMMUTABLE = 0x10  # of statx's attributes
+
+
+ctypedef struct Status:
+    precond_time mtime
+    precond_time ctime
+    int64_t size
+    uint32_t mode
+
+
+cdef inline bint is_kept_here(precond_statx* found) noexcept nogil:
+    """Whether no one but this kernel writes what it has in memory.
+
+    Elsewhere (NFS, CIFS, FUSE, 9p) it may be of any age: AT_STATX_DONT_SYNC finds what is there, and to ask
+    would be to wait. A file system of this kernel has a block device or (tmpfs, overlay, btrfs) knows which
+    inodes are immutable; the others have neither.
+    """
+    return found.device_major != 0 or (found.attributes_mask & IMMUTABLE) != 0
+
+
+cdef inline int stat_cached(const char* path, int dir_fd, uint64_t resolve, Status* out) noexcept nogil:
+    """0, or an errno: EAGAIN where all that it takes is not in the memory of this kernel."""
+    cdef precond_statx found
+    cdef int error = 0
+    cdef int descriptor = precond_open_path(dir_fd, path, resolve | CACHED)
+    if descriptor < 0:
+        return errno
+    if precond_statx_path(descriptor, &found):
+        error = errno
+    precond_close(descriptor)
+    if error:
+        return error
+    if found.mask & WANTED != WANTED or not is_kept_here(&found):
+        return EAGAIN
+    out.mtime = found.mtime
+    out.ctime = found.ctime
+    out.size = <int64_t>found.size
+    out.mode = found.mode
+    return 0
+
+
+cdef inline bint is_answer(int error) noexcept nogil:
+    """Whether stat(2) would say so too: about this path, and not about this way of asking."""
+    return (
+        error == ENOENT or error == ENOTDIR or error == EACCES or error == ELOOP or error == ENAMETOOLONG
+        or error == EXDEV or error == EBADF
+    )
+
+
+cdef inline bint is_refusal(int error) noexcept nogil:
+    """Whether it may be that a kernel before 5.12 or a seccomp filter said so, whatever the path."""
+    return error == ENOSYS or error == EPERM or error == EINVAL or error == E2BIG or error == EACCES
+
+
+cdef inline bint is_refused() noexcept nogil:
+    """Whether the root directory is refused too, which is always in memory and open to all."""
+    cdef Status ignored
+    return is_refusal(stat_cached("/", AT_FDCWD, 0, &ignored))
