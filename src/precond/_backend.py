@@ -17,6 +17,7 @@ __all__ = [
     "REASON",
     "Policy",
     "format_http_date",
+    "look_nowait",
     "parse_etags",
     "parse_http_date",
     "stat_nowait",
@@ -49,9 +50,16 @@ BACKEND: Final = _CHOICE[0]
 REASON: Final[str] = _CHOICE[1]
 
 if TYPE_CHECKING or BACKEND == "cython":
-    from precond._core import Policy, format_http_date, parse_etags, parse_http_date, stat_nowait
+    from precond._core import Policy, format_http_date, look_nowait, parse_etags, parse_http_date, stat_nowait
 else:
-    from precond._fallback import Policy, format_http_date, parse_etags, parse_http_date, stat_nowait
+    from precond._fallback import (
+        Policy,
+        format_http_date,
+        look_nowait,
+        parse_etags,
+        parse_http_date,
+        stat_nowait,
+    )
 
 DEFAULT: Final = Policy()
 

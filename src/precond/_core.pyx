@@ -724,6 +724,22 @@ cdef inline object read_file_stat(Policy policy, FileStat st, Representation* cu
 cdef int64_t LAST_WHOLE_SECOND = INT64_MAX // _httpdate.NS_A_SECOND
 
 
+cdef int look(
+    const char* path, int dir_fd, uint64_t resolve, bint to_read, _nowait.Status* out,
+) noexcept:
+    """As stat_cached, but what has been refused once is not asked again.
+
+    The GIL is held: what cannot wait takes less time than it may take to get the GIL back.
+    """
+    if precond_is_refused():
+        return EAGAIN
+    cdef int error = _nowait.stat_cached(path, dir_fd, resolve, to_read, out)
+    if error and _nowait.is_refusal(error) and _nowait.is_refused():
+        precond_refuse()
+        return EAGAIN
+    return error
+
+
 cdef inline bytes encoded_path(object path):
     cdef bytes encoded = path if isinstance(path, bytes) else PyUnicode_EncodeFSDefault(path)
     if strlen(PyBytes_AS_STRING(encoded)) != <size_t>PyBytes_GET_SIZE(encoded):
@@ -741,14 +757,13 @@ cdef int read_descriptor(object dir_fd) except -1:
     return <int>descriptor
 
 
-def stat_nowait(path, *, dir_fd=None, beneath=False, no_symlinks=False):
+def stat_nowait(path, *, dir_fd=None, beneath=False):
     """Stat a file without waiting for a disk or a network, or raise BlockingIOError.
 
     path          str, bytes or os.PathLike
     dir_fd        descriptor of the directory that a relative path starts from; None: the working directory
     beneath       stay beneath that directory: an absolute path, or a `..` or symbolic link that leads out of
                   it, is an OSError (EXDEV)
-    no_symlinks   follow no symbolic link, wherever it stands in the path: each is an OSError (ELOOP)
 
     Gives an object with st_mtime_ns, st_ctime_ns, st_size and st_mode as os.stat has them, accepted wherever
     a stat result is. BlockingIOError means: ask os.stat, in a thread. It is raised where part of the answer
@@ -765,18 +780,37 @@ def stat_nowait(path, *, dir_fd=None, beneath=False, no_symlinks=False):
     cdef int directory = _nowait.AT_FDCWD if dir_fd is None else read_descriptor(dir_fd)
     if type(beneath) is not bool:
         raise type_error("beneath", "bool", beneath)
-    if type(no_symlinks) is not bool:
-        raise type_error("no_symlinks", "bool", no_symlinks)
-    cdef uint64_t resolve = (_nowait.BENEATH if beneath else 0) | (_nowait.NO_SYMLINKS if no_symlinks else 0)
     cdef FileStat st = FileStat.__new__(FileStat)
-    cdef int error = EAGAIN
-    # The GIL is held: what cannot wait takes less time than it may take to get the GIL back.
-    if not precond_is_refused():
-        error = _nowait.stat_cached(PyBytes_AS_STRING(encoded), directory, resolve, &st.status)
-        if error == 0:
-            return st
-        if _nowait.is_refusal(error) and _nowait.is_refused():
-            precond_refuse()
-            error = EAGAIN
+    cdef int error = look(
+        PyBytes_AS_STRING(encoded), directory, _nowait.BENEATH if beneath else 0, False, &st.status,
+    )
+    if error == 0:
+        return st
     _errno.errno = error if _nowait.is_answer(error) else EAGAIN
     PyErr_SetFromErrnoWithFilenameObject(OSError, path)
+
+
+def look_nowait(str path not None, tuple siblings not None, bint no_symlinks):
+    """stat_nowait for the adapters: of a regular file that may be read and has no siblings, else None.
+
+    siblings    what may stand after the path in the names of files that would have a say in the answer
+    no_symlinks None too where there is a symbolic link anywhere in the path
+
+    None says no more than that the answer has to be found elsewhere; whatever the path is, it is no error.
+    """
+    cdef bytes encoded, beside
+    cdef uint64_t resolve = _nowait.NO_SYMLINKS if no_symlinks else 0
+    try:
+        encoded = encoded_path(path)
+    except ValueError:
+        return None
+    cdef FileStat st = FileStat.__new__(FileStat)
+    if look(PyBytes_AS_STRING(encoded), _nowait.AT_FDCWD, resolve, True, &st.status):
+        return None
+    if st.status.mode & _nowait.FORMAT != _nowait.REGULAR:
+        return None
+    for sibling in siblings:
+        beside = encoded + <bytes?>sibling
+        if not _nowait.is_absent(PyBytes_AS_STRING(beside), resolve):
+            return None
+    return st

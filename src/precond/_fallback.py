@@ -739,16 +739,13 @@ _GRAMMAR: Final = Grammar(parse_etags, parse_http_date, format_http_date)
 # -- A stat that cannot wait ---------------------------------------------------------------------------------
 
 
-def stat_nowait(
-    path: FilePath, *, dir_fd: int | None = None, beneath: bool = False, no_symlinks: bool = False
-) -> NoReturn:
+def stat_nowait(path: FilePath, *, dir_fd: int | None = None, beneath: bool = False) -> NoReturn:
     """Stat a file without waiting for a disk or a network, or raise BlockingIOError.
 
     path          str, bytes or os.PathLike
     dir_fd        descriptor of the directory that a relative path starts from; None: the working directory
     beneath       stay beneath that directory: an absolute path, or a `..` or symbolic link that leads out of
                   it, is an OSError (EXDEV)
-    no_symlinks   follow no symbolic link, wherever it stands in the path: each is an OSError (ELOOP)
 
     Gives an object with st_mtime_ns, st_ctime_ns, st_size and st_mode as os.stat has them, accepted wherever
     a stat result is. BlockingIOError means: ask os.stat, in a thread. It is raised where part of the answer
@@ -767,7 +764,17 @@ def stat_nowait(
             raise type_error("dir_fd", EXPECTED_DESCRIPTOR, dir_fd)
         if not 0 <= dir_fd < 2**31:
             raise ValueError(NO_DESCRIPTOR.format(dir_fd))
-    for name, switch in (("beneath", beneath), ("no_symlinks", no_symlinks)):
-        if not isinstance(switch, bool):
-            raise type_error(name, "bool", switch)
+    if not isinstance(beneath, bool):
+        raise type_error("beneath", "bool", beneath)
     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
+
+
+def look_nowait(path: str, siblings: tuple[bytes, ...], no_symlinks: bool) -> None:
+    """stat_nowait for the adapters: of a regular file that may be read and has no siblings, else None.
+
+    siblings    what may stand after the path in the names of files that would have a say in the answer
+    no_symlinks None too where there is a symbolic link anywhere in the path
+
+    None says no more than that the answer has to be found elsewhere; whatever the path is, it is no error.
+    """
+    return None

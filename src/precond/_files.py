@@ -10,16 +10,27 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from precond import Outcome, Policy, Validators, format_http_date, parse_etags, parse_http_date
+from precond import (
+    Outcome,
+    Policy,
+    Validators,
+    format_http_date,
+    parse_etags,
+    parse_http_date,
+)
+from precond._backend import look_nowait
 from precond._coding import EXTENSIONS, accepted
 from precond._ranges import byte_range
-from precond._serving import SETTLE_WAIT, NotRegularError, open_regular, settles_soon
+from precond._serving import SETTLE_WAIT, NotRegularError, is_readable, open_regular, settles_soon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from precond._types import StatResult
+
 _FINAL: Final = (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED)
 _CODINGS: Final = ("br", "gzip")
+_SIBLINGS: Final = tuple(EXTENSIONS[coding].encode() for coding in _CODINGS)
 
 
 class File(io.FileIO):
@@ -104,6 +115,27 @@ def find_answer(
     return answer._replace(coding=coding, varies=varies)
 
 
+def find_answer_at_once(path: str, question: Question, *, no_symlinks: bool = False) -> Answer | None:
+    """The answer where it is 304 or 412 and found without waiting; None where find_answer is to look.
+
+    no_symlinks     leave a path with a symbolic link in it to find_answer too
+    """
+    if question.compressed or not question.succeeds:
+        return None
+    now_ns = time.time_ns()
+    st = look_nowait(path, _SIBLINGS, no_symlinks)
+    if st is None:
+        return None
+    representation = _representation(question, now_ns, st)
+    policy = question.policy
+    outcome = policy.evaluate_raw(representation, question.method, question.headers, now_ns=now_ns)
+    if outcome is Outcome.NOT_MODIFIED:
+        return Answer(304, None, 0, policy.validators(st, now_ns=now_ns))
+    if outcome is Outcome.PRECONDITION_FAILED:
+        return Answer(412)
+    return None
+
+
 def _select(
     path: str, accept_encoding: str, st: os.stat_result | None
 ) -> tuple[str, str | None, os.stat_result | None, bool]:
@@ -135,7 +167,7 @@ def _decide(path: str, question: Question, now_ns: int, st: os.stat_result) -> A
     if answer.part is not None and question.wants_content:
         return _open(path, question)
     # 403 comes before 304 and 412 (section 13.2.1); where it seems to be due, opening tells it from 404.
-    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+    if not is_readable(path):
         os.close(open_regular(path)[0])
     return answer if answer.part is None else _evaluate_settled(path, question, now_ns, st)
 
@@ -160,7 +192,7 @@ def _evaluate_settled(path: str | int, question: Question, now_ns: int, st: os.s
     return _evaluate(question, now_ns, st)
 
 
-def _evaluate(question: Question, now_ns: int, st: os.stat_result) -> Answer:
+def _evaluate(question: Question, now_ns: int, st: StatResult) -> Answer:
     """The status that this stat leads to, and the bytes that go with it."""
     policy, status = question.policy, question.status
     part: range | None = range(st.st_size)
@@ -177,7 +209,7 @@ def _evaluate(question: Question, now_ns: int, st: os.stat_result) -> Answer:
     return Answer(status, part, st.st_size, policy.validators(st, now_ns=now_ns))
 
 
-def _representation(question: Question, now_ns: int, st: os.stat_result) -> os.stat_result | Validators:
+def _representation(question: Question, now_ns: int, st: StatResult) -> StatResult | Validators:
     """What is evaluated: the file, or what the application says in its place.
 
     What is malformed is no validator.

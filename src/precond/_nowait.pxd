@@ -1,7 +1,7 @@
 # A stat that cannot wait for a disk or a network: Linux, openat2(2) with RESOLVE_CACHED and statx(2).
 #
-# Where headers or platform have no such calls, the answer is always EAGAIN. Both calls are made by number, as
-# the C libraries that wheels are built against are older than either; the layouts are those of the kernel's
+# Where headers or platform have no such calls, the answer is always EAGAIN. The calls are made by number, as
+# the C libraries that wheels are built against are older than they; the layouts are those of the kernel's
 # interface.
 
 from libc.errno cimport (
@@ -19,11 +19,14 @@ cdef extern from * nogil:
     #include <unistd.h>
     #endif
 
-    /* openat2 has one number on these; the x32 and MIPS interfaces count from others. */
+    /* The numbers are the same on these; the x32 and MIPS interfaces count from others. */
     #if defined(__linux__) && !defined(SYS_openat2) && (defined(__x86_64__) && !defined(__ILP32__) \\
         || defined(__i386__) || defined(__aarch64__) || defined(__arm__) || defined(__powerpc__) \\
         || defined(__s390__) || defined(__riscv))
     #define SYS_openat2 437
+    #endif
+    #if defined(SYS_openat2) && SYS_openat2 == 437 && !defined(SYS_faccessat2)
+    #define SYS_faccessat2 439
     #endif
 
     typedef struct {
@@ -50,7 +53,7 @@ cdef extern from * nogil:
     #define PRECOND_BENEATH 0x08
     #define PRECOND_CACHED 0x20
 
-    #if defined(SYS_openat2) && defined(SYS_statx)
+    #if defined(SYS_openat2) && defined(SYS_statx) && defined(SYS_faccessat2)
     static inline int precond_open_path(int dir_fd, const char *path, uint64_t resolve) {
         struct { uint64_t flags, mode, resolve; } how = { 010000000 | O_CLOEXEC, 0, resolve }; /* O_PATH */
         return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
@@ -59,6 +62,11 @@ cdef extern from * nogil:
     static inline int precond_statx_path(int descriptor, precond_statx *out) {
         /* AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS */
         return (int)syscall(SYS_statx, descriptor, "", 0x1000 | 0x4000, 0x7ff, out);
+    }
+
+    static inline int precond_access_path(int descriptor) {
+        /* R_OK, AT_EACCESS | AT_EMPTY_PATH */
+        return (int)syscall(SYS_faccessat2, descriptor, "", 4, 0x200 | 0x1000);
     }
 
     static inline void precond_close(int descriptor) {
@@ -74,6 +82,11 @@ cdef extern from * nogil:
     static inline int precond_statx_path(int descriptor, precond_statx *out) {
         (void)descriptor, (void)out;
         errno = EAGAIN;
+        return -1;
+    }
+
+    static inline int precond_access_path(int descriptor) {
+        (void)descriptor;
         return -1;
     }
 
@@ -94,6 +107,7 @@ cdef extern from * nogil:
 
     int precond_open_path(int dir_fd, const char* path, uint64_t resolve)
     int precond_statx_path(int descriptor, precond_statx* out)
+    int precond_access_path(int descriptor)
     void precond_close(int descriptor)
 
     enum:
@@ -103,6 +117,8 @@ cdef extern from * nogil:
         CACHED "PRECOND_CACHED"
 
 cdef enum:
+    FORMAT = 0o170000  # of the mode
+    REGULAR = 0o100000
     WANTED = 0x001 | 0x002 | 0x040 | 0x080 | 0x200  # of statx's mask: type, mode, mtime, ctime, size
     IMMUTABLE = 0x10  # of statx's attributes
 
@@ -124,14 +140,21 @@ cdef inline bint is_kept_here(precond_statx* found) noexcept nogil:
     return found.device_major != 0 or (found.attributes_mask & IMMUTABLE) != 0
 
 
-cdef inline int stat_cached(const char* path, int dir_fd, uint64_t resolve, Status* out) noexcept nogil:
-    """0, or an errno: EAGAIN where all that it takes is not in the memory of this kernel."""
+cdef inline int stat_cached(
+    const char* path, int dir_fd, uint64_t resolve, bint to_read, Status* out,
+) noexcept nogil:
+    """0, or an errno: EAGAIN where all that it takes is not in the memory of this kernel.
+
+    to_read     EACCES where the file may not be read, as the kernel has it: bits of the mode say nothing of
+                access control lists, capabilities and security modules. The one thing that can be missing in
+                memory then is a list that the file has and nobody has asked for yet: one block, once.
+    """
     cdef precond_statx found
     cdef int error = 0
     cdef int descriptor = precond_open_path(dir_fd, path, resolve | CACHED)
     if descriptor < 0:
         return errno
-    if precond_statx_path(descriptor, &found):
+    if precond_statx_path(descriptor, &found) or to_read and precond_access_path(descriptor):
         error = errno
     precond_close(descriptor)
     if error:
@@ -143,6 +166,15 @@ cdef inline int stat_cached(const char* path, int dir_fd, uint64_t resolve, Stat
     out.size = <int64_t>found.size
     out.mode = found.mode
     return 0
+
+
+cdef inline bint is_absent(const char* path, uint64_t resolve) noexcept nogil:
+    """Whether it is in memory that there is nothing of this name."""
+    cdef int descriptor = precond_open_path(AT_FDCWD, path, resolve | CACHED)
+    if descriptor < 0:
+        return errno == ENOENT
+    precond_close(descriptor)
+    return False
 
 
 cdef inline bint is_answer(int error) noexcept nogil:
@@ -161,4 +193,4 @@ cdef inline bint is_refusal(int error) noexcept nogil:
 cdef inline bint is_refused() noexcept nogil:
     """Whether the root directory is refused too, which is always in memory and open to all."""
     cdef Status ignored
-    return is_refusal(stat_cached("/", AT_FDCWD, 0, &ignored))
+    return is_refusal(stat_cached("/", AT_FDCWD, 0, False, &ignored))

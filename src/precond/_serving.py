@@ -35,6 +35,19 @@ _LEFT_OUT: Final = frozenset(
 )
 
 
+def check_nowait(nowait: bool) -> None:
+    if not isinstance(nowait, bool):
+        raise TypeError(f"nowait: expected bool, got {type(nowait).__name__}")
+
+
+def is_readable(path: str | os.PathLike[str]) -> bool:
+    """Whether opening it would be allowed, which a 304 and a 412 take too (RFC 9110 section 13.2.1)."""
+    return os.access(path, os.R_OK, effective_ids=_EFFECTIVE_IDS)
+
+
+_EFFECTIVE_IDS: Final = os.access in os.supports_effective_ids
+
+
 class NotRegularError(OSError):
     """What stands at the path is no regular file: a directory, a FIFO, a device, a socket."""
 

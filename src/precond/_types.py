@@ -29,6 +29,15 @@ class StatResult(Protocol):
     def st_size(self) -> int: ...
 
 
+class FileStat(StatResult, Protocol):
+    """What os.stat and stat_nowait have in common."""
+
+    @property
+    def st_ctime_ns(self) -> int: ...
+    @property
+    def st_mode(self) -> int: ...
+
+
 class Outcome(enum.IntEnum):
     """What to do with the request.
 

@@ -9,12 +9,14 @@
     app = web.Application()
     app.add_routes([web.get("/report", report), static("/static", "public")])
 
-One job in the executor does the stat, the decision and, only where bytes will be sent, open and fstat.
+304 and 412 are found in the event loop where that takes no waiting (precond.stat_nowait). Otherwise one job
+in the executor does the stat, the decision and, only where bytes will be sent, open and fstat.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import stat
 import time
@@ -27,8 +29,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import hdrs, web, web_fileresponse
 
 from precond import DEFAULT, Policy
-from precond._files import Answer, File, Question, find_answer
-from precond._serving import fields_of_304, fields_of_412
+from precond._files import Answer, File, Question, find_answer, find_answer_at_once
+from precond._serving import check_nowait, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -45,16 +47,17 @@ _OPTIONS: Final = frozenset(
 class FileResponse(web.FileResponse):
     """aiohttp.web.FileResponse, with the preconditions of RFC 9110 section 13 by a policy.
 
-    The arguments are aiohttp's; chunk_size is in bytes, policy a precond.Policy. Preconditions are evaluated
-    with the request's method, where status is 2xx: one that fails is answered 412, and on PUT and POST the
-    handler has run by then. Range is honoured where status is 200.
+    The arguments are aiohttp's; chunk_size is in bytes, policy a precond.Policy. With nowait=False answers
+    are always found in a thread. Preconditions are evaluated with the request's method, where status is 2xx:
+    one that fails is answered 412, and on PUT and POST the handler has run by then. Range is honoured where
+    status is 200.
 
     ETag, Last-Modified, Cache-Control and Vary that the application sets, in headers or later, are kept, on a
     304 too, and the first two are evaluated in place of the file's; one that is malformed matches nothing.
     With enable_compression() the entity-tag is weak, and Range ignored.
 
     A missing file is answered 404; one that is not regular, or may not be read, 403. A TypeError says that
-    policy is none.
+    policy is none, or nowait no bool.
     """
 
     def __init__(
@@ -66,29 +69,57 @@ class FileResponse(web.FileResponse):
         headers: LooseHeaders | None = None,
         *,
         policy: Policy = DEFAULT,
+        nowait: bool = True,
     ) -> None:
-        super().__init__(path, chunk_size, status, reason, headers)
+        # aiohttp's own makes a Path too, for what is replaced here, and at more than the price of a decision.
+        web.StreamResponse.__init__(self, status=status, reason=reason, headers=headers)
         _check_policy(policy)
+        check_nowait(nowait)
         self._asked_for = os.fspath(path)
-        self._piece = chunk_size
+        self._chunk_size = chunk_size
         self._policy = policy
+        self._nowait = nowait
         self._answered: tuple[Question, Answer] | None = None
+
+    @functools.cached_property
+    def _path(self) -> Path:  # type: ignore[override]
+        return Path(self._asked_for)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         if self.prepared:
             return await self._start_response(request)
-        loop = asyncio.get_running_loop()
-        question = self._question(request)
-        asked, answer = self._answered or (None, None)
-        self._answered = None
-        if answer is None or asked != question:  # where a middleware has set something since
-            answer = await loop.run_in_executor(None, find_answer, self._asked_for, question)
+        answer = await self._find_answer(request)
         try:
             return await self._respond(request, answer)
         finally:
             if answer.file is not None:
                 # Not awaited, and not here: to close can wait for a network or a file system in user space.
-                loop.run_in_executor(None, answer.file.close)
+                asyncio.get_running_loop().run_in_executor(None, answer.file.close)
+
+    async def _find_answer(self, request: web.BaseRequest) -> Answer:
+        if self._answered is not None:
+            asked, answer = self._answered
+            self._answered = None
+            if self._asks_still(asked, request):
+                return answer
+        question = self._question(request)
+        if self._nowait and _is_conditional(request):
+            at_once = find_answer_at_once(self._asked_for, question)
+            if at_once is not None:
+                return at_once
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, find_answer, self._asked_for, question)
+
+    def _asks_still(self, asked: Question, request: web.BaseRequest) -> bool:
+        """Whether no middleware has set something since: `asked == self._question(request)`, but faster."""
+        return (
+            asked.headers is request.raw_headers
+            and asked.method == request.method
+            and asked.status == self.status
+            and asked.compressed == self.compression
+            and asked.etag == self.headers.get(hdrs.ETAG)
+            and asked.last_modified == self.headers.get(hdrs.LAST_MODIFIED)
+        )
 
     def _question(self, request: web.BaseRequest) -> Question:
         return Question(
@@ -108,23 +139,32 @@ class FileResponse(web.FileResponse):
     async def _respond(self, request: web.BaseRequest, answer: Answer) -> AbstractStreamWriter | None:
         if answer.varies:
             _add_vary(self.headers)
+        if answer.part is None:
+            return await self._respond_without_content(request, answer)
         for name, value in zip((hdrs.ETAG, hdrs.LAST_MODIFIED), answer.validators, strict=True):
             if value is not None:
                 self.headers.setdefault(name, value)
-        if answer.part is None:
-            return await self._respond_without_content(request, answer)
         return await self._respond_with_content(request, answer, answer.part)
 
     async def _respond_without_content(
         self, request: web.BaseRequest, answer: Answer
     ) -> AbstractStreamWriter | None:
         self.set_status(answer.status)
-        select = fields_of_412 if answer.status in (412, 416) else fields_of_304
-        fields = select(self.headers.items())
-        self.headers.clear()
-        self.headers.extend(fields)
+        headers = self.headers
+        has_own = bool(headers)
+        if answer.status == 304:
+            etag, last_modified = answer.validators
+            if etag is not None:
+                headers.setdefault(hdrs.ETAG, etag)
+            elif last_modified is not None:
+                headers.setdefault(hdrs.LAST_MODIFIED, last_modified)
+        if has_own:
+            select = fields_of_412 if answer.status in (412, 416) else fields_of_304
+            fields = select(headers.items())
+            headers.clear()
+            headers.extend(fields)
         if answer.status == 416:
-            self.headers[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
+            headers[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
         if answer.status != 304:
             self.content_length = 0
         self._leave_as_it_is()
@@ -181,7 +221,7 @@ class FileResponse(web.FileResponse):
         loop = asyncio.get_running_loop()
         sent = 0
         while sent < len(part):
-            size = min(self._piece, len(part) - sent)
+            size = min(self._chunk_size, len(part) - sent)
             data = await loop.run_in_executor(None, _read, file, part.start + sent, size)
             if not data:
                 break
@@ -191,18 +231,26 @@ class FileResponse(web.FileResponse):
 
 
 class _StaticResource(web.StaticResource):
-    """aiohttp's, except that one job finds both the file and the answer."""
+    """aiohttp's, except that one job finds both the file and the answer, or none does."""
 
-    def __init__(self, prefix: str, directory: PathLike, *, policy: Policy, **options: Any) -> None:
+    def __init__(
+        self, prefix: str, directory: PathLike, *, policy: Policy, nowait: bool, **options: Any
+    ) -> None:
         super().__init__(prefix, directory, **options)
         self._root = Path(directory).expanduser().resolve(strict=True)
+        self._beneath = os.path.join(self._root, "")
         self._follows = options.get("follow_symlinks", False)
         self._indexes = options.get("show_index", False)
         self._piece = options.get("chunk_size", _CHUNK_SIZE)
         self._policy = policy
+        self._nowait = nowait
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        response = await asyncio.get_running_loop().run_in_executor(None, self._look_up, request)
+        response = None
+        if self._nowait and _is_conditional(request):
+            response = self._look_up_at_once(request)
+        if response is None:
+            response = await asyncio.get_running_loop().run_in_executor(None, self._look_up, request)
         if response is not None:
             return response
         if self._indexes:
@@ -222,10 +270,30 @@ class _StaticResource(web.StaticResource):
             raise web.HTTPNotFound from error
         if st is not None and stat.S_ISDIR(st.st_mode):
             return None
-        response = FileResponse(path, self._piece, policy=self._policy)
+        response = self._response(path)
         question = response._question(request)
         response._answered = question, find_answer(os.fspath(path), question, now_ns, st)
         return response
+
+    def _look_up_at_once(self, request: web.Request) -> FileResponse | None:
+        """The response with its answer, where that is found without waiting; None elsewhere.
+
+        Where no part of the path is a symbolic link or `..`, what is found is inside the root.
+        """
+        filename = request.match_info["filename"]
+        if ".." in filename or filename.startswith("/"):
+            return None
+        path = self._beneath + filename
+        question = Question(request.method, request.raw_headers, self._policy, 200, False, None, None)
+        answer = find_answer_at_once(path, question, no_symlinks=True)
+        if answer is None:
+            return None
+        response = self._response(path)
+        response._answered = question, answer
+        return response
+
+    def _response(self, path: PathLike) -> FileResponse:
+        return FileResponse(path, self._piece, policy=self._policy, nowait=self._nowait)
 
     def _locate(self, filename: str) -> tuple[Path, os.stat_result | None]:
         """The path without symbolic links, and its stat, for which the file itself is looked at only once.
@@ -266,26 +334,40 @@ class _StaticDef(web.StaticDef):
         return [*resource]
 
 
-def static(prefix: str, path: PathLike, *, policy: Policy = DEFAULT, **options: Any) -> web.AbstractRouteDef:
+def static(
+    prefix: str, path: PathLike, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Any
+) -> web.AbstractRouteDef:
     """aiohttp.web.static, with the preconditions of RFC 9110 section 13 by a policy.
 
     For `app.add_routes([...])`, or by itself: `static(...).register(app.router)`. The options are those of
-    `add_static`: name, expect_handler, chunk_size, show_index, follow_symlinks, append_version.
+    `add_static`: name, expect_handler, chunk_size, show_index, follow_symlinks, append_version. nowait is
+    that of FileResponse; a path with a symbolic link in it is always looked up in a thread.
 
-    A TypeError says that policy is none, or that there is no such option; a ValueError that prefix does not
-    begin with a slash or, once it is registered, that path is no directory.
+    A TypeError says that policy is none, nowait no bool, or that there is no such option; a ValueError that
+    prefix does not begin with a slash or, once it is registered, that path is no directory.
     """
     _check_policy(policy)
+    check_nowait(nowait)
     if unknown := sorted(options.keys() - _OPTIONS):
         raise TypeError(f"static() has no option {unknown[0]!r}")
     if not prefix.startswith("/"):
         raise ValueError(f"prefix: expected a path that begins with '/', got {prefix!r}")
-    return _StaticDef(prefix, path, {"policy": policy, **options})
+    return _StaticDef(prefix, path, {"policy": policy, "nowait": nowait, **options})
 
 
 def _check_policy(policy: Policy) -> None:
     if not isinstance(policy, Policy):
         raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
+
+
+def _is_conditional(request: web.BaseRequest) -> bool:
+    headers = request.headers
+    return (
+        hdrs.IF_NONE_MATCH in headers
+        or hdrs.IF_MODIFIED_SINCE in headers
+        or hdrs.IF_MATCH in headers
+        or hdrs.IF_UNMODIFIED_SINCE in headers
+    )
 
 
 def _add_vary(headers: Any) -> None:

@@ -1,7 +1,8 @@
 """Preconditions for any ASGI application: answer from a stat, or by the validators that the application set.
 
 async def app(scope, receive, send):
-    if await respond(scope, send, os.stat(path)) in (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED):
+    st = await stat(path)
+    if await respond(scope, send, st) in (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED):
         return  # the response is complete
     ...
 
@@ -10,16 +11,18 @@ app = ConditionalMiddleware(app)
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from precond import DEFAULT, Outcome, Policy, Validators
-from precond._serving import fields_of_304, fields_of_412
+from precond import DEFAULT, Outcome, Policy, Validators, stat_nowait
+from precond._serving import check_nowait, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
-    from precond._types import StatResult
+    from precond._types import FilePath, FileStat, StatResult
 
-__all__ = ["ConditionalMiddleware", "respond"]
+__all__ = ["ConditionalMiddleware", "respond", "stat"]
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -29,6 +32,23 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Fields: TypeAlias = list[tuple[bytes, bytes]]
 
 _FINAL: Final = (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED)
+
+
+async def stat(path: FilePath, *, nowait: bool = True) -> FileStat:
+    """os.stat for an event loop of asyncio: from memory where precond.stat_nowait can, else from a thread.
+
+    nowait      with False always from a thread
+
+    Gives an object with st_mtime_ns, st_ctime_ns, st_size and st_mode; errors are those of os.stat. Whether
+    it is a regular file, and may be read, is for the application to see to before it calls respond.
+    """
+    check_nowait(nowait)
+    if nowait:
+        try:
+            return stat_nowait(path)
+        except BlockingIOError:
+            pass
+    return await asyncio.get_running_loop().run_in_executor(None, os.stat, path)
 
 
 async def respond(

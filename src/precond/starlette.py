@@ -29,11 +29,14 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles as StarletteStaticFiles
 
 from precond import DEFAULT, Outcome, Policy, Validators
+from precond._backend import look_nowait
 from precond._serving import (
     SETTLE_WAIT,
     NotRegularError,
+    check_nowait,
     fields_of_304,
     fields_of_412,
+    is_readable,
     open_regular,
     settles_soon,
 )
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 
     from starlette.background import BackgroundTask
     from starlette.types import Message, Receive, Scope, Send
+
+    from precond._types import StatResult
 
 __all__ = ["FileResponse", "StaticFiles"]
 
@@ -55,6 +60,8 @@ class FileResponse(StarletteFileResponse):
     """Starlette's FileResponse, which answers 304 and 412 too, without opening the file.
 
     policy      which validators are sent and honoured, and how dates are compared
+    nowait      find a 304 or 412 in the event loop where that takes no waiting (precond.stat_nowait); with
+                False always in a thread
 
     All else is Starlette's. An ETag or Last-Modified that the application puts among `headers` is sent as it
     is, and evaluated; a malformed one is a ValueError when the response is sent. Content-Length and the other
@@ -78,6 +85,7 @@ class FileResponse(StarletteFileResponse):
         content_disposition_type: str = "attachment",
         *,
         policy: Policy = DEFAULT,
+        nowait: bool = True,
     ) -> None:
         super().__init__(
             path,
@@ -90,8 +98,10 @@ class FileResponse(StarletteFileResponse):
         )
         self.stat_result = stat_result
         self.policy = _checked(policy)
+        check_nowait(nowait)
+        self.nowait = nowait
 
-    def set_stat_headers(self, stat_result: os.stat_result) -> None:
+    def set_stat_headers(self, stat_result: StatResult) -> None:
         """Set Content-Length and the validators, where the application has not."""
         self.headers.setdefault("content-length", str(stat_result.st_size))
         if self._is_success():
@@ -99,6 +109,10 @@ class FileResponse(StarletteFileResponse):
                 self.headers.setdefault(name, value)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.nowait and self.stat_result is None and _is_conditional(scope):
+            response = self._at_once(scope)
+            if response is not None:
+                return await response(scope, receive, send)
         with closing(_File(self.path, self.stat_result)) as file:
             try:
                 outcome = await self._select(file, scope)
@@ -112,17 +126,27 @@ class FileResponse(StarletteFileResponse):
                     send = _in_full(send, self.path)
                 await super(FileResponse, response).__call__(self._decided(scope, outcome), receive, send)
 
+    def _at_once(self, scope: Scope) -> Response | None:
+        """The response where it is 304 or 412, and found without waiting."""
+        if type(self).set_stat_headers is not FileResponse.set_stat_headers:
+            return None  # which may want to see more of a stat result
+        st = look_nowait(os.fspath(self.path), (), False)
+        if st is None:
+            return None
+        outcome = self._evaluate(st, scope)
+        return self._instead(outcome, st) if outcome in _FINAL else None
+
     async def _select(self, file: _File, scope: Scope) -> Outcome:
         """Evaluate by the file's own stat; leave it open where its bytes are to be sent from here."""
         outcome = Outcome.PROCEED
         if file.has_stat:
-            outcome = self._evaluate(file, scope)
+            outcome = self._evaluate(file.stat_result, scope)
         if outcome not in _FINAL and (_reads(scope) or not file.has_stat):
             outcome = await anyio.to_thread.run_sync(self._look, file, scope)
         if outcome not in _FINAL and self._settles_soon(file.stat_result):
             await anyio.sleep(SETTLE_WAIT)
             await anyio.to_thread.run_sync(file.stat)
-            outcome = self._evaluate(file, scope)
+            outcome = self._evaluate(file.stat_result, scope)
         return outcome
 
     def _look(self, file: _File, scope: Scope) -> Outcome:
@@ -132,20 +156,22 @@ class FileResponse(StarletteFileResponse):
         """
         if not file.has_stat:
             file.stat()
-            outcome = self._evaluate(file, scope)
+            outcome = self._evaluate(file.stat_result, scope)
+            if outcome in _FINAL:
+                file.check_readable()
             if outcome in _FINAL or not _reads(scope):
                 return outcome
         file.open()
-        return self._evaluate(file, scope)
+        return self._evaluate(file.stat_result, scope)
 
-    def _evaluate(self, file: _File, scope: Scope) -> Outcome:
+    def _evaluate(self, st: StatResult, scope: Scope) -> Outcome:
         if scope["type"] != "http" or not self._is_success():
             return Outcome.PROCEED
         own = Validators(self.headers.get("etag"), self.headers.get("last-modified"))
         if own == Validators():
-            return self.policy.evaluate_raw(file.stat_result, scope["method"], scope["headers"])
+            return self.policy.evaluate_raw(st, scope["method"], scope["headers"])
         # As a stat result is taken literally, so is what stands in for it: sent or not yet.
-        of_file = self.policy.validators(file.stat_result, now_ns=_AFTER_ALL)
+        of_file = self.policy.validators(st, now_ns=_AFTER_ALL)
         both = (ours if mine is None else mine for mine, ours in zip(own, of_file, strict=True))
         return self.policy.evaluate_raw(Validators(*both), scope["method"], scope["headers"])
 
@@ -168,16 +194,20 @@ class FileResponse(StarletteFileResponse):
 
     def _of(self, st: os.stat_result, path: Any) -> FileResponse:
         """A copy for one request, with the fields of this stat result."""
+        response = self._copy(st)
+        response.path = path
+        response.stat_result = st
+        return response
+
+    def _copy(self, st: StatResult) -> FileResponse:
         response = copy.copy(self)
         response.raw_headers = list(self.raw_headers)
         response.__dict__.pop("_headers", None)
-        response.path = path
-        response.stat_result = st
         response.set_stat_headers(st)
         return response
 
-    def _instead(self, outcome: Outcome, st: os.stat_result) -> Response:
-        response = _without_content(outcome, self._of(st, self.path).raw_headers)
+    def _instead(self, outcome: Outcome, st: StatResult) -> Response:
+        response = _without_content(outcome, self._copy(st).raw_headers)
         response.background = self.background
         return response
 
@@ -193,16 +223,24 @@ class StaticFiles(StarletteStaticFiles):
     """Starlette's StaticFiles, with all preconditions evaluated, on GET and HEAD of files that are there.
 
     policy      which validators are sent and honoured, and how dates are compared
+    nowait      that of FileResponse. Always looked up in a thread are a path with a symbolic link in it, in
+                the directory too, and all where a subclass has its own lookup_path or file_response
     options     as for starlette.staticfiles.StaticFiles: directory, packages, html, check_dir, follow_symlink
 
     A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called.
     """
 
-    def __init__(self, *, policy: Policy = DEFAULT, **options: Any) -> None:
+    def __init__(self, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Any) -> None:
         super().__init__(**options)
         self.policy = _checked(policy)
+        check_nowait(nowait)
+        self.nowait = nowait
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if self.nowait and _is_conditional(scope):
+            at_once = self._at_once(path, scope)
+            if at_once is not None:
+                return at_once
         response = await super().get_response(path, scope)
         if type(response) is StarletteFileResponse:  # 404.html
             return self._file_response(response.path, response.stat_result, response.status_code)
@@ -215,19 +253,49 @@ class StaticFiles(StarletteStaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
+        outcome = Outcome.PROCEED
         if status_code == 200:
             outcome = self.policy.evaluate_raw(stat_result, scope["method"], scope["headers"])
-            if outcome in _FINAL:
-                fields = _fields(self.policy.validators(stat_result))
-                return _without_content(
-                    outcome, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
-                )
-        return self._file_response(full_path, stat_result, status_code)
+        if outcome not in _FINAL:
+            return self._file_response(full_path, stat_result, status_code)
+        if not is_readable(full_path):
+            return self._file_response(full_path, None, status_code)  # which says how it cannot be read
+        return self._instead(outcome, stat_result)
+
+    def _at_once(self, path: str, scope: Scope) -> Response | None:
+        """The response where it is 304 or 412, and found without waiting.
+
+        It is what lookup_path and file_response lead to: a file in the first directory is the one that is
+        served, and without `..` or a symbolic link in its path it is in there.
+        """
+        own = type(self)
+        if (
+            scope["method"] not in ("GET", "HEAD")
+            or not self.all_directories
+            or ".." in path
+            or path.startswith(("/", "\\"))
+            or own.lookup_path is not StarletteStaticFiles.lookup_path
+            or own.file_response is not StaticFiles.file_response
+        ):
+            return None
+        st = look_nowait(os.path.join(self.all_directories[0], path), (), True)
+        if st is None:
+            return None
+        outcome = self.policy.evaluate_raw(st, scope["method"], scope["headers"])
+        return self._instead(outcome, st) if outcome in _FINAL else None
+
+    def _instead(self, outcome: Outcome, st: StatResult) -> Response:
+        response = Response(status_code=int(outcome))
+        if outcome is Outcome.NOT_MODIFIED:
+            # RFC 9110 section 15.4.5: the entity-tag or, where there is none, the date.
+            for name, value in _fields(self.policy.validators(st))[:1]:
+                response.raw_headers.append((name.encode("latin-1"), value.encode("latin-1")))
+        return response
 
     def _file_response(
         self, path: str | os.PathLike[str], stat_result: os.stat_result | None, status_code: int
     ) -> FileResponse:
-        return _StaticFile(path, status_code, stat_result=stat_result, policy=self.policy)
+        return _StaticFile(path, status_code, stat_result=stat_result, policy=self.policy, nowait=self.nowait)
 
 
 class _StaticFile(FileResponse):
@@ -268,6 +336,11 @@ class _File:
     def open(self) -> None:
         self._descriptor, self._stat = open_regular(self._path)
 
+    def check_readable(self) -> None:
+        """Where it cannot be read, opening says why, or that it is gone."""
+        if not is_readable(self._path):
+            os.close(open_regular(self._path)[0])
+
     def __index__(self) -> int:
         """The descriptor, from here on the caller's: `open` makes a file object of it, as of any number."""
         descriptor, self._descriptor = self._descriptor, -1
@@ -301,6 +374,16 @@ def _without_content(outcome: Outcome, fields: list[tuple[bytes, bytes]]) -> Res
     of_status = fields_of_304 if outcome is Outcome.NOT_MODIFIED else fields_of_412
     response.raw_headers += of_status(fields)
     return response
+
+
+def _is_conditional(scope: Scope) -> bool:
+    for name, _ in scope["headers"]:  # noqa: SIM110  any() takes twice as long
+        if name in _CONDITIONAL:
+            return True
+    return False
+
+
+_CONDITIONAL: Final = frozenset({b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"})
 
 
 def _is_head(scope: Scope) -> bool:
