@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 import precond.aiohttp
@@ -29,6 +32,14 @@ def write(path: Path, data: bytes | None = None, mtime_ns: int = OLD) -> Path:
     path.write_bytes(content(SIZE) if data is None else data)
     os.utime(path, ns=(mtime_ns, mtime_ns))
     return path
+
+
+NEW = b"new content, and longer than that which stood here before; " * 3
+
+
+def replace(path: Path) -> None:
+    """Put a file with that content and a later stamp in its place."""
+    write(path.with_name("new"), NEW, OLD + 10**9).replace(path)
 
 
 @contextmanager
@@ -111,3 +122,18 @@ def ask_all(port: int, requests: Iterable[tuple[str, str, Iterable[tuple[str, st
                 Answer(response.status, {name: response.getheader(name, "") for name in names}, body)
             )
     return answers
+
+
+def descriptors(path: Path) -> int:
+    """How many of this process lead to the file, after those that are being closed are closed."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("descriptors are looked up in /proc")
+    for _ in range(200):
+        leading = 0
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                leading += os.readlink(f"/proc/self/fd/{name}").startswith(str(path))
+        if not leading:
+            break
+        time.sleep(0.01)
+    return leading

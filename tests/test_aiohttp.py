@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ import precond
 from aiohttp_server import (
     DATE,
     FILE,
-    OLD,
     SIZE,
     TAG,
     ask,
@@ -338,130 +335,3 @@ def test_arguments() -> None:
     response = FileResponse(Path("x"), 16, 201, "Made", {"X-Own": "1"})
     assert (response.status, response.reason, response.headers["X-Own"]) == (201, "Made", "1")
     assert isinstance(response, web.FileResponse)
-
-
-# -- Siblings ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def siblings(path: Path) -> dict[str, Path]:
-    return {
-        "": path,
-        "gzip": write(path.with_name("file.txt.gz"), gzip.compress(content(SIZE)), OLD + 1),
-        "br": write(path.with_name("file.txt.br"), b"brotli, for all we know", OLD + 2),
-    }
-
-
-@pytest.mark.parametrize(
-    "accepted, coding",
-    [
-        (None, ""),
-        ("", ""),
-        ("gzip", "gzip"),
-        ("GZip, deflate", "gzip"),
-        ("x-gzip", "gzip"),
-        ("gzip, br", "br"),
-        ("gzip, br;q=0", "gzip"),
-        ("gzip;q=0.000", ""),
-        ("deflate", ""),
-    ],
-)
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_siblings(
-    port: int, siblings: dict[str, Path], accepted: str | None, coding: str, method: str
-) -> None:
-    fields = [] if accepted is None else [("Accept-Encoding", accepted)]
-    tag = etag_of(siblings[coding])
-    full = ask(port, FILE, method, fields)
-    assert full.status == 200
-    assert full.fields["etag"] == tag
-    assert full.fields["vary"] == "Accept-Encoding"
-    assert full.fields["content-type"] == "text/plain"
-    assert full.fields.get("content-encoding", "") == coding
-    assert full.body == (siblings[coding].read_bytes() if method == "GET" else b"")
-    match = ask(port, FILE, method, [*fields, ("If-None-Match", tag)])
-    assert match.status == 304
-    assert set(match.fields) == {"date", "server", "etag", "vary"}
-    assert match.fields["etag"] == tag
-    for other in {etag_of(path) for path in siblings.values()} - {tag}:
-        assert ask(port, FILE, method, [*fields, ("If-None-Match", other)]).status == 200
-        failed = ask(port, FILE, method, [*fields, ("If-Match", other)])
-        assert (failed.status, failed.fields["vary"]) == (412, "Accept-Encoding")
-    part = ask(port, FILE, "GET", [*fields, ("Range", "bytes=2-4"), ("If-Range", tag)])
-    assert (part.status, part.body) == (206, siblings[coding].read_bytes()[2:5])
-    assert part.fields["vary"] == "Accept-Encoding"
-    assert ask(port, FILE, fields=[*fields, ("Range", "bytes=900-")]).fields["vary"] == "Accept-Encoding"
-
-
-def test_a_file_of_which_only_a_sibling_is_there(port: int, path: Path, siblings: dict[str, Path]) -> None:
-    path.unlink()
-    assert ask(port, FILE, fields=[("Accept-Encoding", "gzip")]).status == 200
-    answer = ask(port, FILE)
-    assert (answer.status, answer.fields["vary"]) == (404, "Accept-Encoding")
-
-
-def test_a_symbolic_link_is_no_sibling(
-    port: int, path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    secret = write(tmp_path_factory.mktemp("outside") / "secret", b"secret")
-    path.with_name("file.txt.gz").symlink_to(secret)
-    path.with_name("file.txt.br").mkdir()
-    answer = ask(port, FILE, fields=[("Accept-Encoding", "gzip, br")])
-    assert answer.body == content(SIZE)
-    assert "vary" not in answer.fields
-
-
-@pytest.mark.parametrize(
-    "own, sent",
-    [
-        ("Cookie", "Cookie, Accept-Encoding"),
-        ("Cookie, accept-encoding", "Cookie, accept-encoding"),
-        ("*", "*"),
-    ],
-)
-def test_vary_is_added_to(path: Path, siblings: dict[str, Path], own: str, sent: str) -> None:
-    with serving_response(lambda: FileResponse(path, headers={"Vary": own})) as port:
-        assert ask(port).fields["vary"] == sent
-        assert ask(port, fields=[("If-None-Match", TAG)]).fields["vary"] == sent
-
-
-# -- Compression on the way ----------------------------------------------------------------------------------
-
-
-def compressed(path: Path, force: web.ContentCoding | None = None) -> FileResponse:
-    response = FileResponse(path, chunk_size=16)
-    response.enable_compression(force)
-    return response
-
-
-def test_compression_on_the_way(path: Path) -> None:
-    accepting = [("Accept-Encoding", "deflate")]
-    with serving_response(lambda: compressed(path)) as port:
-        full = ask(port, fields=[*accepting, ("Range", "bytes=0-3")])
-        assert (full.status, full.fields["content-encoding"]) == (200, "deflate")
-        assert zlib.decompress(full.body) == content(SIZE)
-        assert full.fields["etag"] == f"W/{TAG}"
-        assert full.fields["vary"] == "Accept-Encoding"
-        assert not {"accept-ranges", "content-length"} & set(full.fields)
-        match = ask(port, fields=[*accepting, ("If-None-Match", f"W/{TAG}")])
-        assert (match.status, match.body) == (304, b"")
-        assert set(match.fields) == {"date", "server", "etag", "vary"}
-        assert ask(port, fields=[*accepting, ("If-Match", TAG)]).status == 412
-        head = ask(port, "/", "HEAD", accepting)
-        assert (head.status, head.body, head.fields["etag"]) == (200, b"", f"W/{TAG}")
-        assert not {"content-encoding", "content-length"} & set(head.fields)
-        plain = ask(port)
-        assert (plain.body, plain.fields["content-length"]) == (content(SIZE), str(SIZE))
-    path.unlink()
-    with serving_response(lambda: compressed(path)) as port:
-        assert ask(port, fields=accepting).status == 404
-
-
-def test_a_sibling_is_not_compressed_again(path: Path, siblings: dict[str, Path]) -> None:
-    with serving_response(lambda: compressed(path, web.ContentCoding.deflate)) as port:
-        answer = ask(port, fields=[("Accept-Encoding", "gzip, deflate")])
-        assert answer.fields["content-encoding"] == "gzip"
-        assert answer.fields["etag"] == etag_of(siblings["gzip"])
-        assert gzip.decompress(answer.body) == content(SIZE)
-        fields = [("Accept-Encoding", "gzip"), ("Range", "bytes=1-2")]
-        assert ask(port, fields=fields).body == siblings["gzip"].read_bytes()[1:3]

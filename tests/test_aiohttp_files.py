@@ -5,38 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import gc
 import os
-import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web, web_fileresponse
+from aiohttp import web_fileresponse
 from aiohttp.test_utils import make_mocked_request
 
 import precond
 from aiohttp_server import (
     FILE,
+    NEW,
     OLD,
     SIZE,
     TAG,
     ask,
+    descriptors,
+    replace,
     serving_file,
     serving_response,
     serving_static,
     write,
 )
 from cases import content
+from filesystems import as_nobody
 from precond import _files
 from precond.aiohttp import FileResponse
 
@@ -70,24 +69,6 @@ def test_404_comes_first(port: int, path: Path, fields: list[tuple[str, str]], m
 def test_paths_that_cannot_be_are_missing(path: Path, name: str) -> None:
     with serving_response(lambda: FileResponse(path.with_name("x").parent / name)) as port:
         assert ask(port).status == 404
-
-
-@contextlib.contextmanager
-def as_nobody(path: Path) -> Iterator[None]:
-    """Root may read everything; who is not root needs the directories above to be open."""
-    if os.geteuid():
-        yield
-        return
-    modes = {parent: parent.stat().st_mode for parent in path.parents}
-    for parent, mode in modes.items():
-        parent.chmod(mode | 0o111)
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        for parent, mode in modes.items():
-            parent.chmod(mode)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
@@ -173,13 +154,6 @@ def before_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], o
     monkeypatch.setattr(_files, "open_regular", open_regular)
     yield todo
     assert not todo
-
-
-NEW = b"new content, and longer than that which stood here before; " * 3
-
-
-def replace(path: Path) -> None:
-    write(path.with_name("new"), NEW, OLD + 10**9).replace(path)
 
 
 def test_the_opened_file_makes_the_validators(
@@ -401,167 +375,3 @@ def test_a_client_that_has_gone(path: Path) -> None:
 
     asyncio.run(respond())
     assert descriptors(path) == 0
-
-
-# -- Descriptors and threads ---------------------------------------------------------------------------------
-
-
-def descriptors(path: Path) -> int:
-    """How many of this process lead to the file, after those that are being closed are closed."""
-    if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("descriptors are looked up in /proc")
-    for _ in range(200):
-        leading = 0
-        for name in os.listdir("/proc/self/fd"):
-            with contextlib.suppress(OSError):
-                leading += os.readlink(f"/proc/self/fd/{name}").startswith(str(path))
-        if not leading:
-            break
-        time.sleep(0.01)
-    return leading
-
-
-def test_concurrent_requests_and_deletions(port: int, path: Path) -> None:
-    stop = threading.Event()
-
-    def churn() -> None:
-        while not stop.is_set():
-            replace(path)
-            path.unlink()
-            write(path.with_name("old")).replace(path)
-
-    def client(number: int) -> set[int]:
-        fields = [[], [("If-None-Match", TAG)], [("If-Match", TAG)], [("Range", "bytes=0-9")]][number % 4]
-        statuses = set()
-        for _ in range(60):
-            answer = ask(port, FILE, fields=fields)
-            statuses.add(answer.status)
-            if answer.status == 200:
-                assert answer.body == (content(SIZE) if answer.fields["etag"] == TAG else NEW)
-        return statuses
-
-    churning = threading.Thread(target=churn)
-    churning.start()
-    try:
-        with ThreadPoolExecutor(8) as pool:
-            statuses = set().union(*pool.map(client, range(8)))
-    finally:
-        stop.set()
-        churning.join()
-    assert statuses <= {200, 206, 304, 404, 412}
-    assert descriptors(path) == 0
-
-
-def test_a_response_that_a_middleware_drops_closes_its_file(path: Path) -> None:
-    @web.middleware
-    async def dropping(request: web.Request, handler: Any) -> web.StreamResponse:
-        await handler(request)
-        return web.Response(text="instead")
-
-    with serving_static(path.parent, dropping) as port:
-        for _ in range(10):
-            assert ask(port, FILE).body == b"instead"
-        gc.collect()
-        assert descriptors(path) == 0
-
-
-def test_a_cancelled_request_closes_its_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened, going_on = threading.Event(), threading.Event()
-    real = _files.open_regular
-
-    def open_regular(path: str) -> tuple[int, os.stat_result]:
-        result = real(path)
-        opened.set()
-        going_on.wait(10)
-        return result
-
-    async def cancel() -> None:
-        task = asyncio.create_task(FileResponse(path).prepare(make_mocked_request("GET", "/")))
-        await asyncio.to_thread(opened.wait, 10)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        going_on.set()
-
-    monkeypatch.setattr(_files, "open_regular", open_regular)
-    asyncio.run(cancel())
-    gc.collect()
-    assert descriptors(path) == 0
-
-
-@pytest.mark.parametrize(
-    "fields, status",
-    [
-        ([("If-None-Match", TAG)], 304),
-        ([("If-Match", '"other"')], 412),
-        ([("Range", "bytes=900-")], 416),
-        ([("Range", "bytes=1-2")], 206),
-        ([], 200),
-    ],
-)
-def test_one_hop_to_a_thread(
-    port: int, path: Path, monkeypatch: pytest.MonkeyPatch, fields: list[tuple[str, str]], status: int
-) -> None:
-    """Besides the one that closes an opened file, for which nothing waits."""
-    hops = Counter[str]()
-    real = asyncio.BaseEventLoop.run_in_executor
-
-    def run_in_executor(loop: Any, executor: Any, function: Any, *args: Any) -> Any:
-        hops[function.__name__] += 1
-        return real(loop, executor, function, *args)
-
-    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", run_in_executor)
-    assert ask(port, FILE, fields=fields).status == status
-    assert descriptors(path) == 0
-    assert hops.pop("close", 0) == (status in (200, 206))
-    assert hops.total() == 1
-
-
-# -- System calls --------------------------------------------------------------------------------------------
-
-TRACED = """
-import sys
-from aiohttp_server import serving_file
-from pathlib import Path
-
-with serving_file(Path(sys.argv[1]), sys.argv[2]) as port:
-    print(port, flush=True)
-    sys.stdin.read()
-"""
-
-
-@WAYS
-@pytest.mark.parametrize("status, field", [(304, ("If-None-Match", TAG)), (412, ("If-Match", '"other"'))])
-def test_system_calls(path: Path, tmp_path: Path, way: str, status: int, field: tuple[str, str]) -> None:
-    """The file itself is looked at once, and not opened."""
-    if shutil.which("strace") is None:
-        assert not os.environ.get("CI"), "strace is missing"
-        pytest.skip("strace is missing")
-    log = tmp_path / "calls"
-    command = [
-        "strace",
-        "-f",
-        "-e",
-        "trace=file",
-        "-o",
-        str(log),
-        sys.executable,
-        "-c",
-        TRACED,
-        str(path),
-        way,
-    ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        assert ask(int(server.stdout.readline()), FILE, fields=[field]).status == status
-        server.stdin.close()
-        server.wait(30)
-    calls = [line.partition(" ")[2].strip() for line in log.read_text().splitlines() if f'"{path}"' in line]
-    names = Counter(call.partition("(")[0] for call in calls if "execve" not in call)
-    looked = sum(names.pop(name, 0) for name in ("stat", "lstat", "newfstatat", "statx"))
-    assert looked == 1, calls
-    assert set(names) <= {"access", "faccessat", "faccessat2"}, calls

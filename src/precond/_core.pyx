@@ -713,7 +713,7 @@ cdef inline object read_file_stat(Policy policy, FileStat st, Representation* cu
     if policy.stamp_index == CTIME_NS:
         stamp = &st.status.ctime
     if not -LAST_WHOLE_SECOND <= stamp.seconds < LAST_WHOLE_SECOND:
-        return read_wide_numbers(policy, nanoseconds(stamp[0]), st.status.size, current)
+        return read_numbers(policy, nanoseconds(stamp[0]), st.status.size, current)
     current.stamp = stamp.seconds * _httpdate.NS_A_SECOND + stamp.nanoseconds
     current.size = st.status.size
     if not _rules.is_modification_date(current.stamp):
@@ -763,14 +763,14 @@ def stat_nowait(path, *, dir_fd=None, beneath=False):
     path          str, bytes or os.PathLike
     dir_fd        descriptor of the directory that a relative path starts from; None: the working directory
     beneath       stay beneath that directory: an absolute path, or a `..` or symbolic link that leads out of
-                  it, is an OSError (EXDEV)
+                  it, is an OSError, of EXDEV or a BlockingIOError; os.stat has no such option
 
     Gives an object with st_mtime_ns, st_ctime_ns, st_size and st_mode as os.stat has them, accepted wherever
     a stat result is. BlockingIOError means: ask os.stat, in a thread. It is raised where part of the answer
     is not in memory; where others than this kernel may write the file (NFS, FUSE and their like); and always
     where there is no such call: before Linux 5.12, on other systems, in the plain-Python back end, and where
-    a sandbox refuses it, which is found out once. Other errors are those of os.stat. A TypeError or
-    ValueError names an argument that is wrong.
+    a sandbox refuses it, which is found out once. Other errors are those of os.stat, though Linux says of
+    some only that it would have to wait. A TypeError or ValueError names an argument that is wrong.
     """
     if not isinstance(path, (str, bytes)):
         if not isinstance(path, os.PathLike):

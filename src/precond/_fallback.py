@@ -745,14 +745,14 @@ def stat_nowait(path: FilePath, *, dir_fd: int | None = None, beneath: bool = Fa
     path          str, bytes or os.PathLike
     dir_fd        descriptor of the directory that a relative path starts from; None: the working directory
     beneath       stay beneath that directory: an absolute path, or a `..` or symbolic link that leads out of
-                  it, is an OSError (EXDEV)
+                  it, is an OSError, of EXDEV or a BlockingIOError; os.stat has no such option
 
     Gives an object with st_mtime_ns, st_ctime_ns, st_size and st_mode as os.stat has them, accepted wherever
     a stat result is. BlockingIOError means: ask os.stat, in a thread. It is raised where part of the answer
     is not in memory; where others than this kernel may write the file (NFS, FUSE and their like); and always
     where there is no such call: before Linux 5.12, on other systems, in the plain-Python back end, and where
-    a sandbox refuses it, which is found out once. Other errors are those of os.stat. A TypeError or
-    ValueError names an argument that is wrong.
+    a sandbox refuses it, which is found out once. Other errors are those of os.stat, though Linux says of
+    some only that it would have to wait. A TypeError or ValueError names an argument that is wrong.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise type_error("path", EXPECTED_PATH, path)
