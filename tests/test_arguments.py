@@ -178,6 +178,41 @@ def test_seconds_to_format(backend: ModuleType) -> None:
             backend.format_http_date(outside)
 
 
+@pytest.mark.parametrize("path", [None, 5, bytearray(b"x"), ["x"]])
+def test_a_path_is_text_bytes_or_path_like(backend: ModuleType, path: Any) -> None:
+    with pytest.raises(TypeError, match=r"^path: expected str, bytes or os\.PathLike, got "):
+        backend.stat_nowait(path)
+
+
+@pytest.mark.parametrize("path", ["x\0y", b"x\0y", Path("x\0y"), "\0"])
+def test_a_path_has_no_nul(backend: ModuleType, path: Any) -> None:
+    with pytest.raises(ValueError, match=r"^path: embedded null byte$"):
+        backend.stat_nowait(path)
+
+
+def test_a_path_can_be_encoded(backend: ModuleType) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        backend.stat_nowait("\ud800")
+
+
+@pytest.mark.parametrize("dir_fd", ["3", 3.0, Path()])
+def test_dir_fd_is_an_integer(backend: ModuleType, dir_fd: Any) -> None:
+    with pytest.raises(TypeError, match=r"^dir_fd: expected int \(a file descriptor\) or None, got "):
+        backend.stat_nowait("x", dir_fd=dir_fd)
+
+
+@pytest.mark.parametrize("dir_fd", [-1, -100, 2**31, 2**70])
+def test_dir_fd_is_a_descriptor(backend: ModuleType, dir_fd: int) -> None:
+    with pytest.raises(ValueError, match=rf"^dir_fd: expected a file descriptor, got {dir_fd}$"):
+        backend.stat_nowait("x", dir_fd=dir_fd)
+
+
+@pytest.mark.parametrize("beneath", [1, None, "no"])
+def test_beneath_is_a_bool(backend: ModuleType, beneath: Any) -> None:
+    with pytest.raises(TypeError, match=r"^beneath: expected bool, got (int|NoneType|str)$"):
+        backend.stat_nowait("x", beneath=beneath)
+
+
 @pytest.mark.parametrize("name", ["etag", "last_modified", "weak"])
 def test_policy_switches_are_bools(backend: ModuleType, name: str) -> None:
     with pytest.raises(TypeError, match=rf"^{name}: expected bool, got int$"):

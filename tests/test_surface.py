@@ -14,7 +14,7 @@ from conftest import PURE
 from precond import _fallback
 
 METHODS = ("evaluate", "evaluate_raw", "evaluate_environ", "explain", "validators", "etag", "last_modified")
-FUNCTIONS = ("parse_http_date", "format_http_date", "parse_etags")
+FUNCTIONS = ("parse_http_date", "format_http_date", "parse_etags", "stat_nowait")
 
 
 def test_public_names() -> None:
