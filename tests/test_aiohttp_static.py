@@ -220,4 +220,4 @@ def test_arguments(root: Path) -> None:
         static("/", root / "none").register(web.Application().router)
     with pytest.raises(ValueError, match="is not a directory"):
         static("/", root / "file.txt").register(web.Application().router)
-    assert repr(static("/x", "y")) == "<StaticDef /x -> y, policy=Policy(), nowait=True>"
+    assert repr(static("/x", "y")) == "<StaticDef /x -> y, nowait=True, policy=Policy()>"
