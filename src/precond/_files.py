@@ -126,8 +126,8 @@ def find_answer_at_once(path: str, question: Question, *, no_symlinks: bool = Fa
     st = look_nowait(path, _SIBLINGS, no_symlinks)
     if st is None:
         return None
-    representation = _representation(question, now_ns, st)
     policy = question.policy
+    representation = _representation(question, now_ns, st)
     outcome = policy.evaluate_raw(representation, question.method, question.headers, now_ns=now_ns)
     if outcome is Outcome.NOT_MODIFIED:
         return Answer(304, None, 0, policy.validators(st, now_ns=now_ns))

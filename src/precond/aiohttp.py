@@ -88,7 +88,10 @@ class FileResponse(web.FileResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         if self.prepared:
             return await self._start_response(request)
-        answer = await self._find_answer(request)
+        answer = self._answer_at_once(request)
+        if answer is None:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(None, find_answer, self._asked_for, self._question(request))
         try:
             return await self._respond(request, answer)
         finally:
@@ -96,19 +99,15 @@ class FileResponse(web.FileResponse):
                 # Not awaited, and not here: to close can wait for a network or a file system in user space.
                 asyncio.get_running_loop().run_in_executor(None, answer.file.close)
 
-    async def _find_answer(self, request: web.BaseRequest) -> Answer:
+    def _answer_at_once(self, request: web.BaseRequest) -> Answer | None:
         if self._answered is not None:
             asked, answer = self._answered
             self._answered = None
             if self._asks_still(asked, request):
                 return answer
-        question = self._question(request)
         if self._nowait and _is_conditional(request):
-            at_once = find_answer_at_once(self._asked_for, question)
-            if at_once is not None:
-                return at_once
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, find_answer, self._asked_for, question)
+            return find_answer_at_once(self._asked_for, self._question(request))
+        return None
 
     def _asks_still(self, asked: Question, request: web.BaseRequest) -> bool:
         """Whether no middleware has set something since: `asked == self._question(request)`, but faster."""
@@ -140,15 +139,14 @@ class FileResponse(web.FileResponse):
         if answer.varies:
             _add_vary(self.headers)
         if answer.part is None:
-            return await self._respond_without_content(request, answer)
+            self._leave_content_out(answer)
+            return await self._start_response(request)
         for name, value in zip((hdrs.ETAG, hdrs.LAST_MODIFIED), answer.validators, strict=True):
             if value is not None:
                 self.headers.setdefault(name, value)
         return await self._respond_with_content(request, answer, answer.part)
 
-    async def _respond_without_content(
-        self, request: web.BaseRequest, answer: Answer
-    ) -> AbstractStreamWriter | None:
+    def _leave_content_out(self, answer: Answer) -> None:
         self.set_status(answer.status)
         headers = self.headers
         has_own = bool(headers)
@@ -168,7 +166,6 @@ class FileResponse(web.FileResponse):
         if answer.status != 304:
             self.content_length = 0
         self._leave_as_it_is()
-        return await self._start_response(request)
 
     async def _respond_with_content(
         self, request: web.BaseRequest, answer: Answer, part: range
