@@ -201,11 +201,12 @@ cdef inline Condition if_range(
 
     If-Range = entity-tag / HTTP-date
     """
-    cdef const unsigned char* end = field.value + field.length
+    cdef const unsigned char* end
     cdef EntityTag tag
     cdef int64_t date
     if field.value == NULL:
         return ABSENT
+    end = field.value + field.length
     if scan_etag(field.value, end, &tag) == end:
         return condition(current.has_etag and strongly_equal(&tag, current_etag(current)))
     return condition(current.has_date and current.has_stamp
