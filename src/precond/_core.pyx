@@ -321,9 +321,9 @@ cdef object read_numbers(Policy policy, object stamp, object size, Representatio
 
 
 cdef object read_wide_numbers(Policy policy, object stamp, object size, Representation* current):
-    """Beyond 64 bits tag and date are made here. Such a stamp is never settled."""
+    """Tag and date beyond 64 bits. Such a stamp is never settled, but one with such a size may be."""
     cdef bytes opaque_tag = b'"%x-%x"' % (stamp, size)
-    current.has_stamp = False
+    current.has_stamp = INT64_MIN <= stamp <= INT64_MAX
     current.etag.opaque_tag = <const unsigned char*>PyBytes_AS_STRING(opaque_tag)
     current.etag.length = PyBytes_GET_SIZE(opaque_tag)
     current.has_date = policy.choices.last_modified and stamp >= _rules.FIRST_MODIFICATION * NS

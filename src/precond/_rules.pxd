@@ -61,8 +61,9 @@ cdef struct Choices:
     ModifiedSince if_modified_since
     int64_t settle  # nanoseconds, or GRAIN_OF_STAMP
 
-# The selected representation. One with a stamp has its entity-tag written when a field first asks for it; one
-# without (an application's own validators, or numbers beyond 64 bits) is given its tag and its date.
+# The selected representation. One with a stamp has its entity-tag written when a field first asks for it,
+# unless its size is beyond 64 bits. One without (an application's own validators, or a stamp beyond 64 bits)
+# is given its tag and its date.
 cdef struct Representation:
     bint exists
     bint has_etag
