@@ -79,10 +79,8 @@ cdef inline int64_t days_from_civil(int year, int month, int day) noexcept nogil
 cdef inline void civil_from_days(int64_t days, int* year, int* month, int* day) noexcept nogil:
     """The inverse, for days of the years 1 to 9999."""
     cdef int since_0001 = <int>(days + DAYS_TO_EPOCH)
-    year[0] = since_0001 * 400 // 146097 + 1  # mean years: at most one off
-    if days_before_year(year[0]) > since_0001:
-        year[0] -= 1
-    elif days_before_year(year[0] + 1) <= since_0001:
+    year[0] = since_0001 * 400 // 146097 + 1  # mean years: right, or one too few
+    if days_before_year(year[0] + 1) <= since_0001:
         year[0] += 1
     cdef int day_of_year = since_0001 - days_before_year(year[0])
     cdef int january_february = 60 if is_leap(year[0]) else 59
@@ -117,7 +115,7 @@ cdef inline bint is_day_name(const unsigned char* at) noexcept nogil:
 
 
 cdef inline bint is_day_name_l(const unsigned char* at, size_t length) noexcept nogil:
-    """day-name-l, case-sensitive."""
+    """day-name-l, case-sensitive; of 6 to 9 bytes."""
     if length == 6:
         return (memcmp(at, b"Monday", 6) == 0 or memcmp(at, b"Friday", 6) == 0
                 or memcmp(at, b"Sunday", 6) == 0)
@@ -125,7 +123,7 @@ cdef inline bint is_day_name_l(const unsigned char* at, size_t length) noexcept 
         return memcmp(at, b"Tuesday", 7) == 0
     if length == 8:
         return memcmp(at, b"Thursday", 8) == 0 or memcmp(at, b"Saturday", 8) == 0
-    return length == 9 and memcmp(at, b"Wednesday", 9) == 0
+    return memcmp(at, b"Wednesday", 9) == 0
 
 
 cdef inline int month_number(const unsigned char* at) noexcept nogil:
