@@ -4,6 +4,7 @@ Environment switches (set means: not empty and not "0"):
 
 PRECOND_NO_EXTENSIONS   build without the extension: a pure-Python wheel with the same answers
 PRECOND_CYTHON_TRACE    line tracing for coverage (slow)
+PRECOND_COVERAGE        counters for gcov, by the lines of .pyx and .pxd files, and no optimisation
 PRECOND_SANITIZE        AddressSanitizer and UndefinedBehaviorSanitizer (run with libasan preloaded)
 PRECOND_DEBUG           no optimisation, debug symbols, C assertions
 """
@@ -20,7 +21,9 @@ def switch(name: str) -> bool:
     return os.environ.get(name, "0") not in ("", "0")
 
 
-TRACE, SANITIZE, DEBUG = map(switch, ("PRECOND_CYTHON_TRACE", "PRECOND_SANITIZE", "PRECOND_DEBUG"))
+TRACE, COVERAGE, SANITIZE, DEBUG = map(
+    switch, ("PRECOND_CYTHON_TRACE", "PRECOND_COVERAGE", "PRECOND_SANITIZE", "PRECOND_DEBUG")
+)
 
 
 class BuildExtension(build_ext):
@@ -43,6 +46,8 @@ def compile_args() -> list[str]:
     # -O3 by name: a CFLAGS in the environment, even an empty one, drops Python's own -O3. -g0, because many a
     # Python hands on its -g, and debug information makes a wheel four times as large.
     args = ["-O0", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-DNDEBUG", "-g0"]
+    if COVERAGE:
+        args += ["-O0", "--coverage"]
     if SANITIZE:
         args += ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     return args
@@ -57,7 +62,7 @@ def extensions() -> list[Extension]:
         "precond._core",
         ["src/precond/_core.pyx"],
         extra_compile_args=compile_args(),
-        extra_link_args=["-fsanitize=address,undefined"] if SANITIZE else [],
+        extra_link_args=["-fsanitize=address,undefined"] * SANITIZE + ["--coverage"] * COVERAGE,
         # Without the last one, tracing is silently empty on Python 3.13 and later.
         define_macros=[
             ("CYTHON_TRACE", "1"),
@@ -72,6 +77,7 @@ def extensions() -> list[Extension]:
         # Coverage looks for the C beside its source.
         build_dir=None if TRACE else "build/cython",
         compiler_directives={"linetrace": TRACE},
+        emit_linenums=COVERAGE,
         force=True,
     )
 

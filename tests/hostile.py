@@ -2,8 +2,8 @@
 
     python tests/hostile.py BACK_END
 
-It is for callgrind, which counts the instructions of each call: before each and after the last there is one of
-getppid(2), which nothing else asks for. It prints the names of what it called, in that order.
+It is for callgrind, which counts the instructions of each call: before each, and after the last, there is one
+of getppid(2), which nothing else asks for. It prints the names of what it called, in that order.
 """
 
 from __future__ import annotations
