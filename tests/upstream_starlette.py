@@ -1,23 +1,21 @@
-"""Starlette's own tests of file serving, with our classes in place of Starlette's.
+"""Starlette's own tests of file serving, with the classes of precond.starlette, and with examples/adoption.
 
     python tests/upstream_starlette.py [DIRECTORY]
 
 runs the tests of the Starlette that is installed, from its source distribution, which is downloaded unless
-DIRECTORY holds it unpacked. Exit status 0: of the tests that pass with Starlette's classes exactly those of
-DIFFERENCES fail. Needs pip, pytest, trio and what the tests of that release import: httpx or httpx2, jinja2,
-itsdangerous, python-multipart, and an anyio of its time (4.12 for Starlette 1.0.0).
+DIRECTORY holds it unpacked. Exit status 0: of the tests that pass with Starlette's classes exactly those that
+are named here fail. Needs pip, pytest, trio and what the tests of that release import: httpx or httpx2,
+jinja2, itsdangerous, python-multipart, and an anyio of its time (4.12 for Starlette 1.0.0).
 """
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 import sys
-import tarfile
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+
+from upstream import InPlace, check, source
 
 TESTS = (
     "tests/test_staticfiles.py",
@@ -48,84 +46,24 @@ DIFFERENCES = {
 
 
 def pytest_configure() -> None:
-    """As a plugin of the second run: put our classes in place before the tests import Starlette's."""
-    if os.environ.get("UPSTREAM_CLASSES") == "ours":
-        import starlette.responses
-        import starlette.staticfiles
+    """As a plugin: put our classes in place before the tests import Starlette's."""
+    import starlette.responses
+    import starlette.staticfiles
 
-        from precond.starlette import FileResponse, StaticFiles
+    from precond.starlette import FileResponse, StaticFiles
 
-        starlette.responses.FileResponse = FileResponse  # type: ignore[misc]
-        starlette.staticfiles.StaticFiles = StaticFiles  # type: ignore[misc]
-
-
-def download(directory: str) -> Path:
-    release = version("starlette")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "-q",
-        "--no-binary",
-        ":all:",
-        "--no-deps",
-        "-d",
-        directory,
-    ]
-    subprocess.run([*command, f"starlette=={release}"], check=True)
-    root = Path(directory, f"starlette-{release}")
-    with tarfile.open(f"{root}.tar.gz") as archive:
-        archive.extractall(directory, filter="data")
-    return root
-
-
-def failures(root: Path, tests: list[str], classes: str) -> set[str]:
-    """The names of the tests that fail, without their parameters."""
-    here = Path(__file__).resolve()
-    path = os.pathsep.join([str(here.parent), str(here.parents[1] / "src"), os.environ.get("PYTHONPATH", "")])
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-rfE",
-        "--tb=no",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        here.stem,
-    ]
-    run = subprocess.run(
-        [*command, *tests],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": path, "UPSTREAM_CLASSES": classes},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if run.returncode not in (0, 1):
-        raise SystemExit(f"pytest could not run the tests:\n{run.stdout}")
-    print(f"{classes}: {run.stdout.splitlines()[-1]}")
-    return set(re.findall(r"^(?:FAILED|ERROR) \S+?::(\w+)", run.stdout, re.MULTILINE))
+    starlette.responses.FileResponse = FileResponse  # type: ignore[misc]
+    starlette.staticfiles.StaticFiles = StaticFiles  # type: ignore[misc]
 
 
 def main(arguments: list[str]) -> int:
-    with tempfile.TemporaryDirectory() as directory:
-        root = Path(arguments[0]) if arguments else download(directory)
-        tests = [name for name in TESTS if (root / name).exists()]
-        there = set(
-            re.findall(r"def (test_\w+)", "".join((root / name).read_text("utf-8") for name in tests))
-        )
-        ours = failures(root, tests, "ours") - failures(root, tests, "Starlette's")
-    expected = DIFFERENCES.keys() & there
-    for name in sorted(ours & expected):
-        print(f"  {name}: {DIFFERENCES[name]}")
-    for name in sorted(ours - expected):
-        print(f"! {name} fails")
-    for name in sorted(expected - ours):
-        print(f"! {name} passes")
-    return int(ours != expected)
+    release, python = version("starlette"), Path(sys.executable)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(arguments[0]) if arguments else source(python, "starlette", release, Path(name))
+        tests = [test for test in TESTS if (root / test).exists()]
+        ours = [InPlace("upstream_starlette", DIFFERENCES), InPlace("starlette_static_files", {})]
+        return check(f"Starlette {release}", python, root, tests, ours)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))
