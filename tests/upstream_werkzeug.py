@@ -1,6 +1,6 @@
 """Werkzeug's own tests of send_file and of conditional responses, with examples/adoption in place.
 
-    python tests/upstream_werkzeug.py 3.1.0 3.1.9
+    python tests/upstream_werkzeug.py 3.1.9
 
 Each release is installed into a new virtual environment, and its tests are taken from its sdist. Exit status
 0: every test that passes with Werkzeug's own rules passes with precond's.
