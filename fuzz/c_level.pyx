@@ -24,7 +24,7 @@ from precond cimport _etag, _httpdate, _rules
 from precond._etag cimport EntityTag
 from precond._httpdate cimport HTTP_DATE_LENGTH, NS_A_SECOND, SECONDS_A_DAY
 from precond._rules cimport (
-    Choices, Conditions, Field, FieldName, Method, ModifiedSince, Representation, Verdict,
+    Choices, Conditions, Field, Method, ModifiedSince, Representation, Verdict,
 )
 
 cdef extern from "strings.h":
@@ -200,19 +200,24 @@ cdef unsigned long long magnitude(int64_t number) noexcept nogil:
 
 cdef void fuzz_names(const Input* given) noexcept nogil:
     cdef const char** names = [
-        b"", b"if-match", b"if-unmodified-since", b"if-none-match", b"if-modified-since", b"if-range",
+        b"if-match", b"if-unmodified-since", b"if-none-match", b"if-modified-since", b"if-range",
         b"range",
     ]
     cdef const char** methods = [b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT"]
     cdef Field name = copy_of(given.body.value, given.body.length)
     cdef const char* text = <const char*>name.value
-    cdef FieldName field = _rules.NOT_OURS
+    cdef Conditions fields
+    cdef Field** own = [
+        &fields.if_match, &fields.if_unmodified_since, &fields.if_none_match, &fields.if_modified_since,
+        &fields.if_range, &fields.range,
+    ]
+    cdef Field* field = NULL
     cdef Method method = _rules.OTHER
     cdef int i
-    for i in range(1, 7):
+    for i in range(6):
         if strlen(names[i]) == name.length and strncasecmp(text, names[i], name.length) == 0:
-            field = <FieldName>i
-    REQUIRE(_rules.field_name(name.value, name.length) == field)
+            field = own[i]
+    REQUIRE(_rules.field_of(&fields, name.value, name.length) == field)
     for i in range(5):
         if strlen(methods[i]) == name.length and memcmp(text, methods[i], name.length) == 0:
             method = _rules.GET if i == 0 else _rules.HEAD if i == 1 else _rules.UNCONDITIONAL
