@@ -1,14 +1,11 @@
 """Real clients and caches, against each adapter over a real server: what they hold is revalidated by a 304,
 and is never what the file was before.
 
-The programs, as packages of Debian: curl wget chromium nginx-light varnish
+The programs, as packages of Debian: curl wget nginx-light varnish. The browser is in test_browser.py.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +27,6 @@ from clients import (
 
 OLD = b"the first version\n"
 NEW = b"the other version\n"  # of the same size
-MEDIA_SECONDS = 100
 
 
 @pytest.fixture(params=ADAPTERS)
@@ -126,85 +122,6 @@ def test_requests_cache(origin: Origin) -> None:
         assert ask() == (NEW, False)
         assert ask() == (NEW, True)
     assert origin.statuses("file.txt") == [200, 304, 200, 304]
-
-
-PAGE = b"""<!doctype html><title>page</title><link rel=icon href="data:,"><pre></pre>
-<script>
-(async () => {
-  const found = [];
-  for (let i = 0; i < 2; i++)
-    found.push(await (await fetch("file.txt", {cache: "no-cache"})).text());
-  document.querySelector("pre").textContent = JSON.stringify(found);
-})();
-</script>
-"""
-
-
-def browse(origin: Origin, profile: Path, name: str) -> str:
-    """The text that the page has put into its <pre>."""
-    dom = run(
-        needs("chromium"),
-        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"),
-        *(
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-        ),
-        f"--user-data-dir={profile}",
-        "--virtual-time-budget=10000",  # ms, which do not pass while something is being loaded
-        "--dump-dom",
-        origin.url(name),
-    )
-    found = re.search("<pre>(.*)</pre>", dom, re.DOTALL)
-    assert found, dom
-    return found[1]
-
-
-def test_chromium(origin: Origin, tmp_path: Path) -> None:
-    """Twice in one page, and again from the disk cache of the run before."""
-    origin.write("page.html", PAGE)
-    assert json.loads(browse(origin, tmp_path / "profile", "page.html")) == [OLD.decode()] * 2
-    origin.write("file.txt", NEW, JUST_AFTER)
-    assert json.loads(browse(origin, tmp_path / "profile", "page.html")) == [NEW.decode()] * 2
-    assert origin.statuses("file.txt") == [200, 304, 200, 304]
-    assert [seen.conditional for seen in origin.about("file.txt")] == [False, True, True, True]
-
-
-MEDIA_PAGE = b"""<!doctype html><title>page</title><link rel=icon href="data:,"><pre></pre>
-<script>
-const media = new Audio("media.wav");
-media.preload = "auto";
-media.muted = true;
-const seeked = new Promise((resolve, reject) => {
-  media.onloadedmetadata = () => { media.currentTime = media.duration - 1; };
-  media.onseeked = resolve;
-  media.onerror = reject;
-});
-let waiting = true;
-seeked.finally(() => { waiting = false; }).then(
-  () => { document.querySelector("pre").textContent = JSON.stringify(media.currentTime); });
-(async () => {
-  while (waiting) await fetch("file.txt", {cache: "no-store"});  // the page's time stands still meanwhile
-})();
-</script>
-"""
-
-
-def test_chromium_seeks_in_media(origin: Origin, tmp_path: Path) -> None:
-    """What is cached of a file is added to, if that is still the same file."""
-    with wave.open(str(tmp_path / "media.wav"), "wb") as media:
-        media.setnchannels(2)
-        media.setsampwidth(2)
-        media.setframerate(48_000)
-        media.writeframes(bytes(4 * 48_000 * MEDIA_SECONDS))
-    origin.write("media.wav", (tmp_path / "media.wav").read_bytes())
-    origin.write("page.html", MEDIA_PAGE)
-    assert json.loads(browse(origin, tmp_path / "profile", "page.html")) == MEDIA_SECONDS - 1
-    first, *others = origin.about("media.wav")
-    assert (first.status, "if-range" in first.names) == (206, False)
-    assert others
-    assert all(seen.status == 206 and "if-range" in seen.names for seen in others)
 
 
 # -- Reverse proxies -----------------------------------------------------------------------------------------
