@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import pytest
 from aiohttp import web
+from playwright.sync_api import Page, sync_playwright
 from starlette.datastructures import Headers
 
 import aiohttp_server
@@ -38,11 +39,15 @@ def needs(program: str) -> str:
     """The path of the program. Where it is missing the test is skipped, but fails where CI is set."""
     path = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
     if path is None:
-        reason = f"{program} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacking(f"{program} is not installed")
     return path
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip the test, but fail it where CI is set."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 # -- Origins -------------------------------------------------------------------------------------------------
@@ -197,6 +202,24 @@ def until(happens: Callable[[], T]) -> T:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
     return result
+
+
+@contextmanager
+def browsing(profile: Path) -> Iterator[Page]:
+    """A page of Chromium, which has what it had cached in this profile."""
+    program = needs("chromium")
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=program, args=["--no-proxy-server"]
+        )
+        with context:
+            yield context.pages[0]
+
+
+def shown(page: Page) -> str:
+    """The text in the <pre> of the page, when its scripts have put it there."""
+    page.wait_for_function("document.querySelector('pre').textContent")
+    return page.inner_text("pre")
 
 
 def get(port: int, name: str) -> Answer:

@@ -1,20 +1,18 @@
 """A browser in front of each adapter: it loads, reloads as by F5, and seeks in media. What it holds is
 revalidated by a 304, and is never what the file was before.
 
-Chromium, of the package of that name of Debian, driven by Playwright.
+Chromium is Debian's package of that name, driven by Playwright.
 """
 
 from __future__ import annotations
 
 import wave
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
 
-from clients import ADAPTERS, JUST_AFTER, Origin, needs, serving
+from clients import ADAPTERS, JUST_AFTER, Origin, browsing, serving, shown
 
 OLD = "the first version"
 NEW = "the other version"  # of the same size
@@ -27,24 +25,6 @@ def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Origin]:
     directory.mkdir()
     with serving(request.param, directory) as origin:
         yield origin
-
-
-@contextmanager
-def browsing(profile: Path) -> Iterator[Page]:
-    """A page of Chromium, which has what it had cached in this profile."""
-    program = needs("chromium")
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=program, args=["--no-proxy-server"]
-        )
-        with context:
-            yield context.pages[0]
-
-
-def shown(page: Page) -> str:
-    """The text of the page, when its scripts have put it there."""
-    page.wait_for_function("document.querySelector('pre').textContent")
-    return page.inner_text("pre")
 
 
 def page_of(text: str) -> bytes:

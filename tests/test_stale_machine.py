@@ -1,0 +1,149 @@
+"""Whatever happens to files, no client is given what is stale: by each adapter, on real file systems.
+
+Hypothesis looks for short histories and shrinks them. Random ones are longer, and made by threads that share
+the files: a few here, and as many as one likes by the command
+
+    python tests/stale_driver.py --adapter wsgi --steps 10000
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from clients import lacking
+from stale_driver import STAMPS, directory_of, drive, run, shortcomings, sum_of
+from stale_files import GAPS_NS, KINDS, SIZES, Change
+from stale_mount import NoMountError
+from stale_servers import ADAPTERS, STOCK, Server, serving
+from stale_world import ASKINGS, SCENARIOS, SENDS, Ask, Asking, Client, World
+
+
+class Place(NamedTuple):
+    stamps: str
+    directory: Path
+
+
+@pytest.fixture(scope="module", params=STAMPS)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with ExitStack() as stack:
+        try:
+            directory = stack.enter_context(directory_of(request.param))
+        except NoMountError as error:
+            lacking(str(error))
+        yield Place(request.param, directory)
+
+
+# -- At random -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_threads_at_random(name: str, place: Place) -> None:
+    seed = random.randrange(10**6)
+    results = run(name, place.stamps, place.directory, steps=900, seed=seed, threads=4)
+    assert not any(result.wrong for result in results), (seed, shortcomings(results))
+    total = sum_of(results)
+    assert total.counts["206"]
+    assert total.share_of_304 >= (0.2 if place.stamps == "fine" else 0.05)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_driver_finds_what_is_stale(scenario: str, tmp_path: Path) -> None:
+    """As what aiohttp answers by itself."""
+    world = drive(STOCK["stock-aiohttp"], tmp_path, SCENARIOS[scenario], steps=1000, seed=1, threads=4)
+    assert world.counts["stale 304"] + world.counts["wrong 206"]
+    assert world.reports
+
+
+# -- By Hypothesis -------------------------------------------------------------------------------------------
+
+CHANGES = st.builds(
+    Change,
+    st.sampled_from(KINDS),
+    st.sampled_from(SIZES),
+    st.sampled_from(GAPS_NS),
+    st.integers(0, 3),
+    st.booleans(),
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """Two files of the past, of which one comes to the present, and a client of each kind."""
+
+    served: ClassVar[dict[str, tuple[Path, list[Ask]]]]
+    counts: ClassVar[Counter[str]]
+
+    @initialize(scenario=st.sampled_from(list(SCENARIOS)), way=st.integers(0, 1))
+    def begin(self, scenario: str, way: int) -> None:
+        directory, ways = self.served[scenario]
+        self.world = World(directory, SCENARIOS[scenario], strict=True)
+        self.files = [self.world.file(past=True) for _ in range(2)]
+        self.clients = [Client(sends, ways[way % len(ways)]) for sends in SENDS]
+        for file in self.files:
+            self.world.change(file, Change("replace"))
+
+    @rule(index=st.integers(0, 1), change=CHANGES)
+    def change(self, index: int, change: Change) -> None:
+        self.world.change(self.files[index], change)
+
+    @rule(
+        index=st.integers(0, 1),
+        client=st.integers(0, 2),
+        asking=st.sampled_from(ASKINGS),
+        first=st.integers(1, 80),
+    )
+    def ask(self, index: int, client: int, asking: Asking, first: int) -> None:
+        self.world.ask(self.clients[client], self.files[index], asking, first)
+
+    @rule(client=st.integers(0, 2), change=CHANGES)
+    def ask_change_and_ask(self, client: int, change: Change) -> None:
+        """What a short history seldom has."""
+        file = self.files[1]
+        self.world.ask(self.clients[client], file, "get")
+        self.world.ask(self.clients[client], file, "get")
+        self.world.change(file, change)
+        self.world.ask(self.clients[client], file, "get")
+
+    @rule()
+    def to_the_present(self) -> None:
+        self.files[1].to_the_present()
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.counts.update(self.world.counts)
+            for file in self.files:
+                file.path.unlink(missing_ok=True)
+
+
+def look_for_stale_answers(server: Server, place: Path, **options: Any) -> Counter[str]:
+    """What was counted."""
+    served = {}
+    counts: Counter[str] = Counter()
+    with ExitStack() as stack:
+        for name, scenario in SCENARIOS.items():
+            directory = Path(tempfile.mkdtemp(dir=place))
+            served[name] = directory, stack.enter_context(serving(server, directory, scenario.policy))
+        machine = type("Histories", (Machine,), {"served": served, "counts": counts})
+        run_state_machine_as_test(machine, settings=settings(stateful_step_count=30, **options))
+    return counts
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_histories(name: str, place: Place) -> None:
+    counts = look_for_stale_answers(ADAPTERS[name], place.directory, max_examples=20, print_blob=True)
+    assert counts["304"]
+
+
+def test_histories_find_what_is_stale(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"stale 304|wrong 206"):
+        look_for_stale_answers(STOCK["stock-aiohttp"], tmp_path, max_examples=200, phases=[Phase.generate])
