@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse as StarletteFileResponse
 from starlette.staticfiles import StaticFiles
+from whitenoise.responders import FileEntry, StaticFile
 
 PATH: Final = "/srv/www/app.js"
 """Nothing reads it: the stat result is given."""
@@ -95,3 +96,11 @@ def starlette_headers(pairs: list[tuple[bytes, bytes]]) -> Headers:
 
 def django_request(environ: dict[str, Any]) -> WSGIRequest:
     return WSGIRequest(dict(environ))
+
+
+def whitenoise_file(st: os.stat_result) -> StaticFile:
+    return StaticFile(PATH, [], stat_cache={PATH: st})
+
+
+def whitenoise_entries(st: os.stat_result) -> dict[None, FileEntry]:
+    return {None: FileEntry(PATH, {PATH: st})}

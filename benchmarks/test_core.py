@@ -8,11 +8,12 @@ from collections.abc import Callable
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-import table
+from table import GROUPS
+from table.calls import BACK_ENDS, NOOP
 
 CALLS = [
     pytest.param(name, label, id=f"{name} [{label}]")
-    for name, group in table.GROUPS.items()
+    for name, group in GROUPS.items()
     for label in group.calls
 ]
 
@@ -20,17 +21,17 @@ CALLS = [
 @pytest.mark.benchmark(max_time=0.1, disable_gc=True)
 @pytest.mark.parametrize(("name", "label"), CALLS)
 def test_cost(benchmark: BenchmarkFixture, name: str, label: str) -> None:
-    group = table.GROUPS[name]
+    group = GROUPS[name]
     call = group.calls[label]
     benchmark.group = name
     benchmark(call.function, *call.args, **call.keywords)
     # What is timed is the case that the group is named after.
-    assert call.answer() == (None if label == table.NOOP else group.answer)
+    assert call.answer() == (None if label == NOOP else group.answer)
 
 
 @pytest.mark.parametrize("name", ["parse_http_date", "format_http_date", "parse_etags"])
 def test_no_op_function_takes_the_same_arguments(name: str) -> None:
-    functions = [getattr(module, name) for module in table.BACK_ENDS.values()]
+    functions = [getattr(module, name) for module in BACK_ENDS.values()]
     assert len(set(map(_parameters, functions))) == 1
 
 
@@ -38,7 +39,7 @@ def test_no_op_function_takes_the_same_arguments(name: str) -> None:
     "name", ["evaluate", "evaluate_raw", "evaluate_environ", "validators", "etag", "last_modified"]
 )
 def test_no_op_method_takes_the_same_arguments(name: str) -> None:
-    methods = [getattr(module.Policy(), name) for module in table.BACK_ENDS.values()]
+    methods = [getattr(module.Policy(), name) for module in BACK_ENDS.values()]
     assert len(set(map(_parameters, methods))) == 1
 
 
