@@ -22,7 +22,7 @@ def environment(packages: Iterable[str], *commands: list[str]) -> dict[str, str]
         "compiler": platform.python_compiler(),
         "precond": f"{version('precond')}, {precond.BACKEND}",
         **{package: version(package) for package in packages},
-        **{command[0]: _version_of(command) for command in commands},
+        **{Path(command[0]).name: _version_of(command) for command in commands},
     }
 
 

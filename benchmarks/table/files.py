@@ -18,9 +18,9 @@ from whitenoise import WhiteNoise
 
 import precond
 import precond.wsgi
-from request import with_others
+from request import STAMP, with_others
 from table.calls import Call, Group
-from table.subject import STAMP, environ
+from table.subject import environ
 
 _DIRECTORY: Final = tempfile.TemporaryDirectory(prefix="precond-benchmarks-")
 atexit.register(_DIRECTORY.cleanup)

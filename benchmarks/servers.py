@@ -1,0 +1,230 @@
+"""Drive real servers with wrk, in interleaved rounds, and print their speed as ratios.
+
+    python benchmarks/servers.py [--rounds N] [--seconds N] [--only TEXT]... [--cores N,N] [--json FILE]
+
+Each server runs in a process of its own, all of them on one core, and wrk on another. A 304 is compared with
+the constant 304 of the same framework, other answers with those of the framework's own class. It needs Linux,
+wrk and nginx. It prints figures, and beside them the targets that the project has set itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, Final, NamedTuple
+
+from apps import nginx
+from environment import environment
+from figures import median_ratio
+from origins import (
+    CONDITIONAL,
+    JOBS,
+    SERVERS,
+    Job,
+    Origin,
+    Server,
+    asked_of,
+    expected,
+    make_files,
+    running,
+)
+
+PACKAGES: Final = ("aiohttp", "starlette", "uvicorn", "uvloop", "httptools")
+CONNECTIONS: Final = 16
+TIMEOUT: Final = 60  # seconds that one run of wrk may take beyond its time
+
+TARGETS: Final = {
+    Server("aiohttp", "FileResponse", "precond"): 0.80,
+    Server("aiohttp", "static", "precond"): 0.80,
+    Server("starlette", "StaticFiles", "precond"): 0.80,
+}
+"""Of the constant 304."""
+
+Report = dict[str, Any]
+
+
+class Task(NamedTuple):
+    """What one run of wrk is about."""
+
+    job: Job
+    server: Server
+
+    def __str__(self) -> str:
+        return f"{self.job.name}: {self.server}"
+
+
+class Sample(NamedTuple):
+    rate: float  # requests per second
+    cpu: float  # seconds of the server's processor for one request
+
+
+# -- Measuring -----------------------------------------------------------------------------------------------
+
+
+def base_of(task: Task) -> Task:
+    """What the server is compared with."""
+    job, (framework, way, _) = task
+    if job is CONDITIONAL:
+        return Task(job, Server(framework, "constant", ""))
+    return Task(job, Server(framework, way, "" if framework == "nginx" else "stock"))
+
+
+def tasks(only: list[str]) -> list[Task]:
+    """Those with one of these texts in their name, and what they are compared with."""
+    every = [Task(job, server) for job in JOBS for server in SERVERS if job in asked_of(server)]
+    named = [
+        task for task in every if not only or any(text in f"{task.job.name}: {task.server}" for text in only)
+    ]
+    bases = {base_of(task) for task in named}
+    return [task for task in every if task in named or task in bases]
+
+
+def measure(
+    wanted: list[Task], rounds: int, seconds: int, server_core: int, client_core: int
+) -> dict[Task, list[Sample]]:
+    """In each round every task comes once: those that are compared with one another one after the other."""
+    samples: dict[Task, list[Sample]] = {task: [] for task in wanted}
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(TemporaryDirectory(prefix="precond-files-")))
+        directory.chmod(0o755)
+        make_files(directory)
+        servers = {task.server for task in wanted}
+        origins = {
+            s: stack.enter_context(running(s, directory, server_core)) for s in SERVERS if s in servers
+        }
+        fields = {task: checked_fields(task, origins[task.server]) for task in wanted}
+        for _ in range(rounds):
+            for task in shuffled(wanted):
+                origin = origins[task.server]
+                before = origin.cpu()
+                rate, requests = wrk(origin.url(task.job), fields[task], seconds, client_core)
+                samples[task].append(Sample(rate, (origin.cpu() - before) / requests))
+    return samples
+
+
+def shuffled(wanted: list[Task]) -> list[Task]:
+    """In a new order, in which a job and a framework stay together."""
+    order = {key: random.random() for task in wanted for key in (task.job, task.server.framework)}
+    return sorted(wanted, key=lambda t: (order[t.job], order[t.server.framework], random.random()))
+
+
+def checked_fields(task: Task, origin: Origin) -> dict[str, str]:
+    fields = origin.fields(task.job)
+    status = origin.ask(task.job, fields).status
+    if status != expected(task.server, task.job):
+        raise RuntimeError(f"{task}: answered {status}")
+    return fields
+
+
+def wrk(url: str, fields: dict[str, str], seconds: int, core: int) -> tuple[float, int]:
+    """Requests per second, and how many there were; a RuntimeError where any of them failed."""
+    headers = [option for name, value in fields.items() for option in ("-H", f"{name}: {value}")]
+    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s"]
+    done = subprocess.run(
+        ["taskset", "-c", str(core), "wrk", *options, *headers, url],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=seconds + TIMEOUT,
+    )
+    rate = re.search(r"^Requests/sec:\s+([\d.]+)$", done.stdout, re.MULTILINE)
+    requests = re.search(r"^\s*(\d+) requests in ", done.stdout, re.MULTILINE)
+    if rate is None or requests is None or "Socket errors" in done.stdout or "Non-2xx" in done.stdout:
+        raise RuntimeError(f"{url}: {done.stdout}")
+    return float(rate[1]), int(requests[1])
+
+
+# -- Report --------------------------------------------------------------------------------------------------
+
+
+def report(samples: dict[Task, list[Sample]], rounds: int, seconds: int) -> Report:
+    program = nginx.path()
+    commands = [["wrk", "-v"], *([] if program is None else [[program, "-v"]])]
+    return {
+        "environment": environment(PACKAGES, *commands),
+        "rounds": rounds,
+        "seconds": seconds,
+        "results": [result(task, samples) for task in samples],
+    }
+
+
+def result(task: Task, samples: dict[Task, list[Sample]]) -> Report:
+    """Ratios to what it is compared with: of the requests per second, and of its processor time to ours, so
+    that more is better in both."""
+    rates, costs = zip(*samples[task], strict=True)
+    base_rates, base_costs = zip(*samples[base_of(task)], strict=True)
+    return {
+        "job": task.job.name,
+        **task.server._asdict(),
+        "status": expected(task.server, task.job),
+        "base": str(base_of(task).server),
+        "rate": median(rates),
+        "cpu_us": median(costs) * 1e6,
+        "rate_ratio": median_ratio(rates, base_rates),
+        "cpu_ratio": median_ratio(base_costs, costs),
+        "target": target_of(task),
+    }
+
+
+def target_of(task: Task) -> float | None:
+    """Of what it is compared with, at least."""
+    if task.job is CONDITIONAL:
+        return TARGETS.get(task.server)
+    return 1.0 if task.server.code.startswith("precond") else None
+
+
+def print_report(figures: Report) -> None:
+    print(", ".join(f"{name} {value}" for name, value in figures["environment"].items()))
+    for name in dict.fromkeys(line["job"] for line in figures["results"]):
+        of = "constant 304" if name == CONDITIONAL.name else "stock class"
+        print(f"\n{name:52}{'per second':>12}{'x':>8}{'CPU us':>10}{'x':>8}   of the {of}")
+        for line in figures["results"]:
+            if line["job"] != name:
+                continue
+            server = str(Server(line["framework"], line["way"], line["code"]))
+            note = "" if line["target"] is None else f"at least {line['target']:g}"
+            note += "" if line["status"] == 304 or not name.startswith("304") else f"answers {line['status']}"
+            speed = (
+                f"{line['rate']:12.0f}{line['rate_ratio']:8.2f}{line['cpu_us']:10.1f}{line['cpu_ratio']:8.2f}"
+            )
+            print(f"  {server:50}{speed}   {note}".rstrip())
+
+
+def cores(text: str) -> tuple[int, int]:
+    server, client = map(int, text.split(","))
+    return server, client
+
+
+def main() -> None:
+    available = sorted(os.sched_getaffinity(0))
+    parser = argparse.ArgumentParser(description="Drive real servers with wrk and print ratios.")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each is driven (default: 9)")
+    parser.add_argument("--seconds", type=int, default=1, help="for how long each time (default: 1)")
+    parser.add_argument("--only", action="append", default=[], help="only what has this in its name")
+    parser.add_argument("--cores", type=cores, help="of the servers and of wrk (default: the first two)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    options = parser.parse_args()
+    wanted = tasks(options.only)
+    if not wanted or options.rounds < 1 or options.seconds < 1:
+        parser.error("nothing to measure: --rounds or --seconds is below 1, or nothing has such a name")
+    if options.cores is None and len(available) < 2:
+        parser.error("one core for the servers and another one for wrk are needed")
+
+    server_core, client_core = options.cores or available[:2]
+    samples = measure(wanted, options.rounds, options.seconds, server_core, client_core)
+    figures = report(samples, options.rounds, options.seconds)
+    print_report(figures)
+    if options.json is not None:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
