@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
 from Cython.Build import cythonize
 from setuptools import Distribution, Extension
+
+import extension
 
 _SOURCE: Final = Path(__file__).with_name("noop.pyx")
 _COMPILE_ARGS: Final = ["/O2"] if sys.platform == "win32" else ["-O3", "-DNDEBUG"]  # those of setup.py
@@ -21,18 +22,14 @@ def load() -> ModuleType:
     """The compiled module. A failed compile raises what setuptools raises."""
     # Windows does not remove the file of a module that is loaded.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
-        spec = spec_from_file_location("noop", _compile(Path(directory)))
-        assert spec is not None
-        assert spec.loader is not None
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return extension.load("noop", build(Path(directory)))
 
 
-def _compile(directory: Path) -> str:
+def build(directory: Path) -> str:
+    """The compiled file, which is in this directory."""
     source = shutil.copy(_SOURCE, directory)
-    extension = Extension("noop", [source], extra_compile_args=_COMPILE_ARGS)
-    distribution = Distribution({"name": "noop", "ext_modules": cythonize(extension, quiet=True)})
+    noop = Extension("noop", [source], extra_compile_args=_COMPILE_ARGS)
+    distribution = Distribution({"name": "noop", "ext_modules": cythonize(noop, quiet=True)})
     command = distribution.get_command_obj("build_ext")
     command.build_lib = command.build_temp = str(directory)
     command.ensure_finalized()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -14,7 +15,7 @@ import precond
 
 
 def environment(packages: Iterable[str], *commands: list[str]) -> dict[str, str]:
-    """By name; `commands` are programs with the option that makes them say their version."""
+    """By name; `commands` are programs, those that are there, with the option that asks for their version."""
     return {
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -22,7 +23,7 @@ def environment(packages: Iterable[str], *commands: list[str]) -> dict[str, str]
         "compiler": platform.python_compiler(),
         "precond": f"{version('precond')}, {precond.BACKEND}",
         **{package: version(package) for package in packages},
-        **{Path(command[0]).name: _version_of(command) for command in commands},
+        **{Path(command[0]).name: _version_of(command) for command in commands if shutil.which(command[0])},
     }
 
 

@@ -41,8 +41,12 @@ APPS: Final[dict[tuple[str, str], Callable[[Path], web.Application]]] = {
     ("constant", ""): _constant,
     ("FileResponse", "stock"): partial(_response, web.FileResponse),
     ("FileResponse", "precond"): partial(_response, precond.aiohttp.FileResponse),
+    ("FileResponse", "precond, nowait=False"): partial(
+        _response, partial(precond.aiohttp.FileResponse, nowait=False)
+    ),
     ("static", "stock"): partial(_static, web.static),
     ("static", "precond"): partial(_static, precond.aiohttp.static),
+    ("static", "precond, nowait=False"): partial(_static, partial(precond.aiohttp.static, nowait=False)),
 }
 
 

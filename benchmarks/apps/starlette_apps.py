@@ -40,8 +40,14 @@ APPS: Final[dict[tuple[str, str], Callable[[Path], Starlette]]] = {
     ("constant", ""): _constant,
     ("StaticFiles", "stock"): partial(_static, StaticFiles),
     ("StaticFiles", "precond"): partial(_static, precond.starlette.StaticFiles),
+    ("StaticFiles", "precond, nowait=False"): partial(
+        _static, partial(precond.starlette.StaticFiles, nowait=False)
+    ),
     ("FileResponse", "stock"): partial(_response, FileResponse),
     ("FileResponse", "precond"): partial(_response, precond.starlette.FileResponse),
+    ("FileResponse", "precond, nowait=False"): partial(
+        _response, partial(precond.starlette.FileResponse, nowait=False)
+    ),
 }
 
 

@@ -16,8 +16,8 @@ import uvloop
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from whitenoise import WhiteNoise
 
-import precond
 import precond.wsgi
+from precond import _core
 from request import STAMP, with_others
 from table.calls import Call, Group
 from table.subject import environ
@@ -41,6 +41,11 @@ def _file(size: int) -> str:
 _HOPS: Final = 200  # to a thread and back, so that the turn of the loop they run in is little beside them
 _SIZE: Final = 48_213
 _PATH: Final = _file(_SIZE)
+_NAME: Final = Path(_PATH).name
+_DESCRIPTOR: Final = os.open(_ROOT, os.O_RDONLY)
+atexit.register(os.close, _DESCRIPTOR)
+_OS_STAT: Final = "os.stat"
+_NOWAIT: Final = "precond.stat_nowait"
 _LOOPS: Final = {"asyncio": asyncio.new_event_loop(), "uvloop": uvloop.new_event_loop()}
 for _loop in _LOOPS.values():
     atexit.register(_loop.close)
@@ -137,11 +142,21 @@ GROUPS: Final = {
     "stat": Group(
         _SIZE,
         {
-            "os.stat": Call(os.stat, (_PATH,), read=_size),
+            _OS_STAT: Call(os.stat, (_PATH,), read=_size),
+            _NOWAIT: Call(_core.stat_nowait, (_PATH,), read=_size),
             **_by_thread(),
         },
-        base="os.stat",
-        ours="os.stat",
+        base=_OS_STAT,
+        ours=_NOWAIT,
+    ),
+    "stat, beneath a directory": Group(
+        _SIZE,
+        {
+            _OS_STAT: Call(os.stat, (_NAME,), {"dir_fd": _DESCRIPTOR}, read=_size),
+            _NOWAIT: Call(_core.stat_nowait, (_NAME,), {"dir_fd": _DESCRIPTOR, "beneath": True}, read=_size),
+        },
+        base=_OS_STAT,
+        ours=_NOWAIT,
     ),
     **{
         f"WSGI 304: a file of {name}": Group(

@@ -1,0 +1,126 @@
+"""Count the instructions of calls of the table, and of what each is made of, with valgrind's callgrind.
+
+    python benchmarks/instructions.py [--group TEXT]...
+
+Counts are the same on every run, whatever else the machine does; they are no times. For each group: the no-op
+and the compiled back end, from where CPython enters the method or function to where it leaves it; then the
+functions of a copy that is compiled without inlining, so that each can be seen, and takes some more in all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+import build_noop
+from precond import _core
+from table import GROUPS
+from table.calls import CYTHON, Call
+
+TIMES: Final = 500
+DEFAULT: Final = (
+    "evaluate: nothing conditional",
+    "evaluate: If-None-Match",
+    "evaluate: If-Modified-Since",
+    "evaluate_raw: If-None-Match",
+    "evaluate_environ: If-None-Match",
+    "parse_http_date",
+    "format_http_date",
+    "etag",
+    "validators",
+)
+LEAST: Final = 0.01  # of all, to be printed
+
+
+class Module(NamedTuple):
+    name: str
+    file: str
+
+
+# -- Counting ------------------------------------------------------------------------------------------------
+
+
+def counts(module: Module, call: Call, work: Path) -> Counter[str]:
+    """Instructions of one call, by C function; callees are counted by themselves."""
+    name = call.function.__name__
+    described, profile = work / "call.pickle", work / "profile"
+    described.write_bytes(pickle.dumps((name, call.args, dict(call.keywords), TIMES)))
+    subprocess.run(
+        [
+            *("valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"),
+            f"--toggle-collect=__pyx_pw_*?{name}",
+            *(sys.executable, str(Path(__file__).with_name("repeat_call.py")), *module, str(described)),
+        ],
+        check=True,
+        capture_output=True,
+        # The copy is to be loaded from its file, not from where the package is.
+        env={**os.environ, "PRECOND_NO_EXTENSIONS": "1", "PYTHONHASHSEED": "0"},
+    )
+    listing = subprocess.run(
+        ["callgrind_annotate", "--threshold=100", str(profile)], check=True, capture_output=True, text=True
+    ).stdout
+    by_function: Counter[str] = Counter()
+    for number, function in re.findall(r"^ *([\d,]+) \([ \d.]+%\)  [^:\n]+:(\S+)", listing, re.MULTILINE):
+        by_function[_readable(function)] += int(number.replace(",", ""))
+    return Counter({function: number // TIMES for function, number in by_function.items()})
+
+
+def _readable(symbol: str) -> str:
+    """`_etag.list_has` for `__pyx_f_7precond_5_etag_list_has.constprop.0`."""
+    symbol = re.sub(r"(?:\.(?:isra|constprop|part|cold)\b[.\d]*)+$", "", symbol)
+    match = re.fullmatch(
+        r"__pyx_f_7precond_\d(_(?:core|etag|httpdate|nowait|rules))_(?:\d*Policy_)?(\w+)", symbol
+    )
+    return f"{match[1]}.{match[2]}" if match else symbol
+
+
+def without_inlining(directory: Path) -> Module:
+    """A copy of the extension in which every function is called. The -O3 of setup.py leaves that as it is."""
+    subprocess.run(
+        [
+            *(sys.executable, "setup.py", "--quiet", "build_ext"),
+            *(f"--build-lib={directory}", f"--build-temp={directory / 'temp'}"),
+        ],
+        check=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "CFLAGS": "-fno-inline"},
+        capture_output=True,
+    )
+    (file,) = (directory / "precond").glob("_core.*")
+    return Module("precond._core", str(file))
+
+
+# -- Report --------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Count the instructions of calls of the table.")
+    parser.add_argument("--group", action="append", default=[], help="groups whose name contains this")
+    options = parser.parse_args()
+    names = [n for n in GROUPS if any(text in n for text in options.group)] if options.group else DEFAULT
+    with TemporaryDirectory(prefix="precond-instructions-") as directory:
+        work = Path(directory)
+        noop = Module("noop", build_noop.build(work))
+        core = Module("precond._core", str(_core.__file__))
+        copy = without_inlining(work / "copy")
+        for name in names:
+            call = GROUPS[name].calls[CYTHON]
+            totals = [sum(counts(module, call, work).values()) for module in (noop, core)]
+            print(f"\n{name}: no-op {totals[0]}, ours {totals[1]}")
+            by_function = counts(copy, call, work)
+            for function, number in by_function.most_common():
+                if number >= LEAST * sum(by_function.values()):
+                    print(f"  {number:7}  {function}")
+            print(f"  {sum(by_function.values()):7}  in all, without inlining")
+
+
+if __name__ == "__main__":
+    main()

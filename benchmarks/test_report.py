@@ -1,0 +1,66 @@
+"""The tables and charts of a short run: all that they read is there, and the same figures give the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import charts
+import ratios
+import report
+import servers
+import timing
+
+GROUPS = [
+    "parse_http_date",
+    "evaluate_raw: If-None-Match",
+    "evaluate_environ: If-None-Match",
+    "list: 1",
+    "list: 3",
+    "stat, beneath a directory",
+    "8 KiB: commas",
+]
+
+
+@pytest.fixture(scope="module")
+def figures() -> report.Figures:
+    samples = {task: [servers.Sample(1000.0, 0.001)] for task in servers.tasks([])}
+    return {
+        "ratios": ratios.report(timing.measure(GROUPS, 1), 1),
+        "servers": servers.report(samples, 1, 1),
+    }
+
+
+def test_same_figures_give_the_same_bytes(figures: report.Figures, tmp_path: Path) -> None:
+    written = []
+    for directory in (tmp_path / "once", tmp_path / "again"):
+        report.write(figures, directory)
+        written.append({file.name: file.read_bytes() for file in directory.rglob("*.*")})
+    assert written[0] == written[1]
+    assert sorted(written[0]) == ["_performance_tables.md", "decision.svg", "servers.svg"]
+
+
+def test_every_table_has_rows_of_one_width(figures: report.Figures, tmp_path: Path) -> None:
+    report.write(figures, tmp_path)
+    lines = (tmp_path / "_performance_tables.md").read_text("utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    rules = [number for number, line in enumerate(lines) if line.startswith("| ---")]
+    assert len(rules) == 7
+    assert len(rows) > 3 * len(rules)
+    for rule in rules:
+        assert lines[rule - 1].count("|") == lines[rule].count("|") == lines[rule + 1].count("|")
+
+
+@pytest.mark.parametrize("colour", [charts.TEXT, charts.STOCK, charts.OURS, charts.HOP])
+@pytest.mark.parametrize("page", ["#ffffff", "#0d1117"])
+def test_colours_stand_out(colour: str, page: str) -> None:
+    """WCAG 2.2: a contrast of 3 for what is no body text."""
+    light, dark = sorted((_luminance(colour), _luminance(page)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) > 3
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
