@@ -20,7 +20,7 @@ STOCK: Final = "#c2714f"
 OURS: Final = "#1f8a5b"
 HOP: Final = "#3d8bd4"
 
-_STYLE: Final = {
+_STYLE: Final[Any] = {
     "svg.hashsalt": "precond",
     "font.family": "sans-serif",
     "font.size": 11,

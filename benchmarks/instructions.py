@@ -1,6 +1,6 @@
 """Count the instructions of calls of the table, and of what each is made of, with valgrind's callgrind.
 
-    python benchmarks/instructions.py [--group TEXT]...
+    python benchmarks/instructions.py [--group TEXT]... [--json FILE]
 
 Counts are the same on every run, whatever else the machine does; they are no times. For each group: the no-op
 and the compiled back end, from where CPython enters the method or function to where it leaves it; then the
@@ -10,15 +10,17 @@ functions of a copy that is compiled without inlining, so that each can be seen,
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pickle
 import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import build_noop
 from precond import _core
@@ -101,11 +103,8 @@ def without_inlining(directory: Path) -> Module:
 # -- Report --------------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Count the instructions of calls of the table.")
-    parser.add_argument("--group", action="append", default=[], help="groups whose name contains this")
-    options = parser.parse_args()
-    names = [n for n in GROUPS if any(text in n for text in options.group)] if options.group else DEFAULT
+def report(names: Iterable[str]) -> dict[str, Any]:
+    figures = {}
     with TemporaryDirectory(prefix="precond-instructions-") as directory:
         work = Path(directory)
         noop = Module("noop", build_noop.build(work))
@@ -113,13 +112,34 @@ def main() -> None:
         copy = without_inlining(work / "copy")
         for name in names:
             call = GROUPS[name].calls[CYTHON]
-            totals = [sum(counts(module, call, work).values()) for module in (noop, core)]
-            print(f"\n{name}: no-op {totals[0]}, ours {totals[1]}")
-            by_function = counts(copy, call, work)
-            for function, number in by_function.most_common():
-                if number >= LEAST * sum(by_function.values()):
-                    print(f"  {number:7}  {function}")
-            print(f"  {sum(by_function.values()):7}  in all, without inlining")
+            figures[name] = {
+                "no-op": sum(counts(noop, call, work).values()),
+                "ours": sum(counts(core, call, work).values()),
+                "functions": dict(counts(copy, call, work).most_common()),
+            }
+    return figures
+
+
+def print_report(figures: dict[str, Any]) -> None:
+    for name, call in figures.items():
+        print(f"\n{name}: no-op {call['no-op']}, ours {call['ours']}")
+        every = sum(call["functions"].values())
+        for function, number in call["functions"].items():
+            if number >= LEAST * every:
+                print(f"  {number:7}  {function}")
+        print(f"  {every:7}  in all, without inlining")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Count the instructions of calls of the table.")
+    parser.add_argument("--group", action="append", default=[], help="groups whose name contains this")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    options = parser.parse_args()
+    named = [name for name in GROUPS if any(text in name for text in options.group)]
+    figures = report(named if options.group else DEFAULT)
+    print_report(figures)
+    if options.json is not None:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

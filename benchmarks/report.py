@@ -3,8 +3,9 @@
     python benchmarks/report.py [--rounds N] [--server-rounds N] [--seconds N] [--json FILE]
     python benchmarks/report.py --from FILE
 
-It runs ratios.py and servers.py, one after the other, and writes docs/_performance_tables.md and
-docs/charts/*.svg. `--json` keeps the figures, and `--from` writes the same again from what was kept.
+It runs ratios.py, instructions.py and servers.py, one after the other, and writes
+docs/_performance_tables.md and docs/charts/*.svg. `--json` keeps the figures, and `--from` writes the same
+again from what was kept.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ Figures = dict[str, Any]
 def measure(rounds: int, server_rounds: int, seconds: int) -> Figures:
     return {
         "ratios": _run("ratios.py", "--rounds", rounds),
+        "instructions": _run("instructions.py"),
         "servers": _run("servers.py", "--rounds", server_rounds, "--seconds", seconds),
     }
 
@@ -43,7 +45,7 @@ def _run(script: str, *options: object) -> Any:
 
 def write(figures: Figures, docs: Path) -> None:
     (docs / "charts").mkdir(parents=True, exist_ok=True)
-    markdown = tables.markdown(figures["ratios"], figures["servers"])
+    markdown = tables.markdown(figures["ratios"], figures["servers"], figures["instructions"])
     (docs / "_performance_tables.md").write_text(markdown, encoding="utf-8")
     charts.draw_servers(figures["servers"], docs / "charts" / "servers.svg")
     charts.draw_decision(figures["ratios"], docs / "charts" / "decision.svg")

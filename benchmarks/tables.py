@@ -12,7 +12,7 @@ Figures = dict[str, Any]
 _NONE: Final = ""
 
 
-def markdown(ratios: Figures, servers: Figures) -> str:
+def markdown(ratios: Figures, servers: Figures, instructions: Figures) -> str:
     return "\n".join(
         [
             "<!-- Written by benchmarks/report.py. -->",
@@ -21,6 +21,7 @@ def markdown(ratios: Figures, servers: Figures) -> str:
             *_section("304 from a server", _conditional(servers)),
             *_section("200 and 206 from a server", _unconditional(servers)),
             *_section("One call", _calls(ratios)),
+            *_section("Instructions of one call", _instructions(instructions)),
             *_section("Whole jobs in one process", _jobs(ratios)),
             *_section("Beside what peers do", _peers(ratios)),
             *_section("Growth", _growth(ratios)),
@@ -106,6 +107,29 @@ def _calls(ratios: Figures) -> list[str]:
         numbers = (group["calls"]["no-op"]["ns"], ours["ns"], ours["above"], ours["ratio"], fallback["ratio"])
         rows.append([name, *map(text, numbers), group["target"]])
     return _table(["call", "no-op ns", "ns", "ns above", "x no-op", "fallback, x no-op", "target"], rows)
+
+
+_MODULES: Final = ("_core", "_etag", "_httpdate", "_rules")
+
+
+def _instructions(instructions: Figures) -> list[str]:
+    """Those of the copy without inlining by where they are: by Cython, in our modules, in CPython."""
+    rows = []
+    for name, call in instructions.items():
+        parts = dict.fromkeys(("Cython", *_MODULES, "CPython"), 0)
+        for function, number in call["functions"].items():
+            parts[_part_of(function)] += number
+        numbers = (call["no-op"], call["ours"], *parts.values())
+        rows.append([name, *(f"{number:,}" for number in numbers)])
+    heads = ["Cython", *(_code(module) for module in _MODULES), "CPython"]
+    return _table(["call", "no-op", "ours", *heads], rows)
+
+
+def _part_of(function: str) -> str:
+    module = function.partition(".")[0]
+    if module in _MODULES:
+        return module
+    return "Cython" if function.lower().startswith("__pyx") else "CPython"
 
 
 def _jobs(ratios: Figures) -> list[str]:
