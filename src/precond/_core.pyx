@@ -276,6 +276,11 @@ cdef inline str http_date_string(int64_t seconds):
 # -- The selected representation -----------------------------------------------------------------------------
 
 
+cdef inline bint is_plain_stat(object st) noexcept:
+    """Whether to read it runs no code but ours."""
+    return type(st) is STAT_RESULT or type(st) is FileStat
+
+
 cdef inline object read_stat(Policy policy, object st, Representation* current):
     """The only reader of stat results. Whatever it gives back must be held as long as `current` is used."""
     current.exists = True
@@ -458,7 +463,7 @@ settle=None)\n--\n
         if not read_fields(
             &fields, if_match, if_unmodified_since, if_none_match, if_modified_since, if_range, range,
         ):
-            return PROCEED if type(st) is STAT_RESULT else unconditional(self, st)
+            return PROCEED if is_plain_stat(st) else unconditional(self, st)
         return decide(self, st, verb, &fields, now, now_ns is not None)
 
     def evaluate_raw(self, st, method, headers, *, now_ns=None):
@@ -471,13 +476,13 @@ settle=None)\n--\n
         cdef int verb = read_method(method)
         cdef int64_t now = 0 if now_ns is None else read_now(now_ns)
         cdef Conditions fields
-        if type(headers) is not tuple and (type(headers) is not list or type(st) is not STAT_RESULT):
+        if type(headers) is not tuple and (type(headers) is not list or not is_plain_stat(st)):
             headers = as_tuple(headers)  # what is no stat result may run code, which may change a list
         # Values are borrowed until there is an outcome: no code runs meanwhile, and no other thread comes in.
         with cython.critical_section(headers):
             if find_fields(PySequence_Fast_ITEMS(headers), PySequence_Fast_GET_SIZE(headers), &fields):
                 if not _rules.any_field(&fields):
-                    return PROCEED if type(st) is STAT_RESULT else unconditional(self, st)
+                    return PROCEED if is_plain_stat(st) else unconditional(self, st)
                 return decide(self, st, verb, &fields, now, now_ns is not None)
         return self.evaluate(st, method, now_ns=now_ns, **combine(headers))
 
@@ -509,7 +514,7 @@ settle=None)\n--\n
         if not read_fields(
             &fields, if_match, if_unmodified_since, if_none_match, if_modified_since, if_range, range,
         ):
-            return PROCEED if type(st) is STAT_RESULT else unconditional(self, st)
+            return PROCEED if is_plain_stat(st) else unconditional(self, st)
         return decide(self, st, verb, &fields, now, now_ns is not None)
 
     def explain(
