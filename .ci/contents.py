@@ -16,12 +16,14 @@ def sdist(path: Path) -> list[str]:
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {file.as_posix() for file in SOURCES.iterdir() if file.suffix in (".py", ".typed")}
-    wanted |= {file.as_posix() for file in Path("tests").rglob("*") if file.suffix in (".py", ".json")}
+    wanted |= {
+        file.as_posix() for file in Path("tests").rglob("*") if file.suffix in (".py", ".json", ".toml")
+    }
     wanted |= {
         file.as_posix()
         for room in ROOMS
         for file in Path(room).rglob("*")
-        if file.suffix in (".pyx", ".pxd", ".pyi")
+        if file.suffix in (".pyx", ".pxd", ".pxi", ".pyi")
     }
     wanted |= {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "setup.py"}
     generated = {name for name in names if name.endswith((".c", ".so", ".pyd", ".pyc"))}

@@ -10,8 +10,6 @@ from types import ModuleType
 
 import pytest
 
-from clients import needs
-
 TOOLS = Path(__file__).parent.parent / ".ci"
 if not TOOLS.is_dir():
     pytest.skip("a source distribution has no .ci", allow_module_level=True)
@@ -91,7 +89,7 @@ def test_the_tag_is_the_version(root: Path, capsys: pytest.CaptureFixture[str]) 
 def test_what_is_released_is_committed_on_main_and_new(root: Path) -> None:
     def git(*arguments: str) -> None:
         author = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")
-        subprocess.run([needs("git"), "-C", str(root), *author, *arguments], check=True, capture_output=True)
+        subprocess.run(["git", "-C", str(root), *author, *arguments], check=True, capture_output=True)
 
     git("init", "--initial-branch=main")
     assert release.check_tree(root) == ["there are changes that are not committed"]
