@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -52,9 +53,10 @@ def test_numbers_of_a_stat_are_integers(backend: ModuleType) -> None:
         policy.etag(SimpleNamespace(st_mtime_ns=1.5, st_size=1))
     with pytest.raises(TypeError, match=r"^st\.st_size: expected int, got str$"):
         policy.evaluate(SimpleNamespace(st_mtime_ns=1, st_size="1"), "GET")
-    unset = os.stat_result(range(10))  # made by hand: no nanoseconds
-    with pytest.raises(TypeError, match=r"^st\.st_mtime_ns: expected int, got NoneType$"):
-        policy.etag(unset)
+    if sys.implementation.name == "cpython":  # PyPy makes no such thing
+        unset = os.stat_result(range(10))  # made by hand: no nanoseconds
+        with pytest.raises(TypeError, match=r"^st\.st_mtime_ns: expected int, got NoneType$"):
+            policy.etag(unset)
 
 
 def test_no_representation_has_no_validators(backend: ModuleType) -> None:

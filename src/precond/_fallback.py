@@ -254,7 +254,8 @@ def _parse_list(value: bytes) -> list[_EntityTag] | None:
     members = _MEMBER.findall(value.lstrip(b" \t,"))
     if members and members[-1][2]:
         return None
-    return [(opaque, weak != b"") for weak, opaque, _ in members]
+    # Not `!= b""`: an older PyPy gives "" for a group that did not match (pypy/pypy#5265).
+    return [(opaque, bool(weak)) for weak, opaque, _ in members]
 
 
 def _strongly_equal(one: _EntityTag, other: _EntityTag) -> bool:
