@@ -42,8 +42,8 @@ _ASKING_WEIGHTS: Final = (8, 1, 3, 1, 4, 6)
 _PAST: Final = 6
 _PRESENT: Final = 4
 """How many files there are of either."""
-_PRESENT_SHARE: Final = 0.12
-"""Of the turns: a 200 about a file that was written just now takes 20 ms."""
+_PRESENT_SHARE: Final = {"fine": 0.12, "seconds": 0.5}
+"""Of the turns: with fine stamps a 200 about a file that was written just now takes 20 ms."""
 
 
 class Result(NamedTuple):
@@ -86,12 +86,13 @@ class Files:
     def __init__(self, world: World) -> None:
         self._world = world
         self._lock = threading.Lock()
+        self._present_share = _PRESENT_SHARE["fine" if world.fine else "seconds"]
         self._past = [world.file(past=True) for _ in range(_PAST)]
         self._present = [world.file(past=False)]
 
     def pick(self, rng: random.Random) -> File:
         with self._lock:
-            if rng.random() < _PRESENT_SHARE:
+            if rng.random() < self._present_share:
                 return rng.choice(self._present)
             index = rng.randrange(_PAST)
             file = self._past[index]
@@ -114,7 +115,7 @@ def turn(world: World, file: File, clients: list[Client], rng: random.Random) ->
     for _ in range(rng.randint(1, 12)):
         if rng.random() < _CHANGES and time.time() >= file.quiet_until:
             world.change(file, any_change(rng))
-            if not file.in_the_past:
+            if not file.in_the_past and rng.random() < 0.5:
                 file.quiet_until = time.time() + 10 ** rng.uniform(-4, -1 if world.fine else 0.6)
             continue
         if rng.random() < 0.2:
