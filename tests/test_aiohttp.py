@@ -335,3 +335,4 @@ def test_arguments() -> None:
     response = FileResponse(Path("x"), 16, 201, "Made", {"X-Own": "1"})
     assert (response.status, response.reason, response.headers["X-Own"]) == (201, "Made", "1")
     assert isinstance(response, web.FileResponse)
+    assert response._path == Path("x")  # aiohttp's own, which some have come to read

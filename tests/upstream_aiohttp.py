@@ -83,7 +83,7 @@ def pytest_configure() -> None:
     import precond.aiohttp as ours
 
     class StaticResource(ours._StaticResource):
-        __init__ = functools.partialmethod(ours._StaticResource.__init__, policy=precond.DEFAULT)
+        __init__ = functools.partialmethod(ours._StaticResource.__init__, policy=precond.DEFAULT, nowait=True)
 
     aiohttp.web.FileResponse = ours.FileResponse  # type: ignore[misc]
     aiohttp.web_fileresponse.FileResponse = ours.FileResponse  # type: ignore[misc]
