@@ -127,8 +127,7 @@ cdef inline bint is_plain(object value, Field* field) noexcept:
 
 
 cdef int read_octets(object value, str argument, Field* field) except -1:
-    if is_plain(value, field):
-        return 0
+    """Any other value."""
     if isinstance(value, bytes):
         field.value = <const unsigned char*>PyBytes_AS_STRING(value)
         field.length = PyBytes_GET_SIZE(value)
