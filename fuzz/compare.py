@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import precond
 from inputs import (
     DATES,
     ENTRIES,
@@ -28,8 +26,13 @@ from inputs import (
     Input,
     unpack,
 )
+
+import precond
 from precond import _core, _fallback
 from precond._fields import combine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OWN_TAG, OWN_DATE = b"\1", b"\2"
 WHOLE: Final = LAST_SECOND - FIRST_SECOND + 1

@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from inputs import seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE: Final = Path(__file__).with_name("corpus.txt")
 

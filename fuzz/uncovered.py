@@ -3,8 +3,8 @@
     python fuzz/uncovered.py COUNTERS...
 
 COUNTERS are the .gcda files of what was built with PRECOND_COVERAGE=1, and of the fuzzer of the C level: see
-`fuzz/run coverage`. Lines count in .pyx, .pxi and .pxd files, branches in the last alone: beside those that were
-written, Cython makes a branch of its own for each call that may raise.
+`fuzz/run coverage`. Lines count in .pyx, .pxi and .pxd files, branches in the last alone: beside those that
+were written, Cython makes a branch of its own for each call that may raise.
 """
 
 from __future__ import annotations
