@@ -356,3 +356,28 @@ def test_outcomes_are_integers_that_say_the_status() -> None:
 def test_a_tag_is_written_as_it_is_sent() -> None:
     assert str(precond.ETag("x")) == '"x"'
     assert str(precond.ETag("x", True)) == 'W/"x"'
+
+
+def test_no_reference_is_kept(backend: ModuleType, tmp_path: Path) -> None:
+    policy = backend.Policy()
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    st = os.stat(path)
+    environ = {"REQUEST_METHOD": "GET", "HTTP_IF_NONE_MATCH": '"a tag"', "HTTP_IF_MODIFIED_SINCE": "a date"}
+    headers = [(b"If-None-Match", b'"another tag"'), (b"If-Range", b"another date")]
+    given = Validators('"third"', policy.validators(st, now_ns=2**62).last_modified)
+
+    def references() -> list[int]:
+        held = [st, st.st_mtime_ns, st.st_size, environ, headers, given, *environ.values(), *given]
+        held += [part for pair in headers for part in pair]
+        return [sys.getrefcount(thing) for thing in held]
+
+    before = references()
+    for _ in range(100):
+        policy.evaluate_environ(st, environ)
+        policy.evaluate_raw(st, "GET", headers)
+        policy.evaluate_raw(st, "GET", [*headers, *headers])
+        policy.evaluate(given, "GET", **dict.fromkeys(FIELDS, environ["HTTP_IF_NONE_MATCH"]))
+        policy.validators(given)
+        policy.validators(st)
+    assert all(now - then < 50 for now, then in zip(references(), before, strict=True))

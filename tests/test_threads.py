@@ -1,7 +1,7 @@
 """One policy for all threads, and arguments that other threads change while they are read.
 
-Nothing crashes, nothing is raised that is not documented, and whatever was read was there at some time. Without
-the GIL threads meet within a call, with it between two of them.
+Nothing crashes, nothing is raised that is not documented, and whatever was read was there at some time.
+Without the GIL threads meet within a call, with it between two of them.
 """
 
 from __future__ import annotations
