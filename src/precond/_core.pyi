@@ -20,6 +20,8 @@ from precond._types import (
     Wildcard,
 )
 
+__pyx_capi__: dict[str, object]  # see _core.pxd
+
 @disjoint_base
 class Policy:
     @property
