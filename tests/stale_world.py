@@ -41,9 +41,9 @@ class Scenario(NamedTuple):
 
 
 SCENARIOS: Final = {
-    "default": Scenario("edits; backups, for clients with the tag", Policy(), dates_survive=False),
-    "exact": Scenario("backups, for all clients", Policy(if_modified_since="exact")),
-    "ctime": Scenario("any stamp over any bytes", Policy(stamp="ctime"), forges=True),
+    "default": Scenario("Edits; backups, asked for by tag", Policy(), dates_survive=False),
+    "exact": Scenario("Backups, asked for by tag or date", Policy(if_modified_since="exact")),
+    "ctime": Scenario("Any stamp over any bytes", Policy(stamp="ctime"), forges=True),
 }
 
 
