@@ -106,10 +106,10 @@ def print_groups(groups: Report) -> None:
     for name, group in groups.items():
         if group["hostile"]:
             continue
-        print(f"\n{name:54}{'ns':>10}{'x ' + group['base']:>14}{'ns above':>10}   target")
+        print(f"\n{name:54}{'ns':>10}{'x ' + group['base']:>17}{'ns above':>10}   target")
         for label, call in group["calls"].items():
             target = group["target"] if label == group["ours"] else ""
-            line = f"  {label:52}{call['ns']:10.1f}{call['ratio']:14.2f}{call['above']:10.1f}   {target}"
+            line = f"  {label:52}{call['ns']:10.1f}{call['ratio']:17.2f}{call['above']:10.1f}   {target}"
             print(line.rstrip())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -109,27 +110,25 @@ def _calls(ratios: Figures) -> list[str]:
     return _table(["call", "no-op ns", "ns", "ns above", "x no-op", "fallback, x no-op", "target"], rows)
 
 
-_MODULES: Final = ("_core", "_etag", "_httpdate", "_rules")
-
-
 def _instructions(instructions: Figures) -> list[str]:
     """Those of the copy without inlining by where they are: by Cython, in our modules, in CPython."""
-    rows = []
-    for name, call in instructions.items():
-        parts = dict.fromkeys(("Cython", *_MODULES, "CPython"), 0)
-        for function, number in call["functions"].items():
-            parts[_part_of(function)] += number
-        numbers = (call["no-op"], call["ours"], *parts.values())
-        rows.append([name, *(f"{number:,}" for number in numbers)])
-    heads = ["Cython", *(_code(module) for module in _MODULES), "CPython"]
-    return _table(["call", "no-op", "ours", *heads], rows)
+    calls = {name: _by_place(call["functions"]) for name, call in instructions.items()}
+    places = sorted({place for by_place in calls.values() for place in by_place})
+    rows = (
+        [name, f"{instructions[name]['no-op']:,}", f"{instructions[name]['ours']:,}"]
+        + [f"{by_place[place]:,}" for place in places]
+        for name, by_place in calls.items()
+    )
+    return _table(["call", "no-op", "ours", *places], rows)
 
 
-def _part_of(function: str) -> str:
-    module = function.partition(".")[0]
-    if module in _MODULES:
-        return module
-    return "Cython" if function.lower().startswith("__pyx") else "CPython"
+def _by_place(functions: dict[str, int]) -> Counter[str]:
+    places: Counter[str] = Counter()
+    for function, number in functions.items():
+        module, dot, _ = function.partition(".")
+        generated = "Cython" if function.lower().startswith("__pyx") else "CPython"
+        places[_code(module) if dot else generated] += number
+    return places
 
 
 def _jobs(ratios: Figures) -> list[str]:
