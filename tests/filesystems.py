@@ -11,25 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from clients import needs
+from clients import lacking, needs
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="file systems are mounted on Linux")
 
 KINDS = ["tmpfs", "overlay", "ext4"]
 
 
-def unavailable(reason: str) -> None:
-    """Skip, but fail where CI is set."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @contextmanager
 def mounted(kind: str, directory: Path) -> Iterator[Path]:
     """An empty file system. That of ext4 has inodes of 128 bytes, whose stamps are whole seconds."""
     if os.geteuid():
-        unavailable("only root may mount file systems")
+        lacking("only root may mount file systems")
     target = directory / kind
     target.mkdir()
     if kind == "tmpfs":
@@ -70,7 +63,7 @@ def reads(path: Path) -> int:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
-        unavailable(f"{command[0]}: {done.stderr.strip()}")
+        lacking(f"{command[0]}: {done.stderr.strip()}")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filesystems import unavailable
+from clients import lacking
 
 LOOKUP, GETATTR, INIT, FORGET, BATCH_FORGET, INTERRUPT = 1, 3, 26, 2, 42, 36
 ENOSYS = 38
@@ -26,12 +26,12 @@ def serving_stamps(directory: Path, stamps: list[int]) -> Iterator[Path]:
     try:
         device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
-        unavailable(str(error))
+        lacking(str(error))
     libc = ctypes.CDLL(None, use_errno=True)
     options = f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
     if libc.mount(b"test", os.fsencode(target), b"fuse", 0, options.encode()):
         os.close(device)
-        unavailable(f"mount: {os.strerror(ctypes.get_errno())}")
+        lacking(f"mount: {os.strerror(ctypes.get_errno())}")
     thread = threading.Thread(target=_serve, args=(device, stamps))
     thread.start()
     try:

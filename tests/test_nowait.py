@@ -15,8 +15,9 @@ import pytest
 import filesystems
 import precond
 from cases import policies
+from clients import lacking, needs, run
 from conftest import PURE
-from filesystems import as_nobody, unavailable
+from filesystems import as_nobody
 from precond import _fallback
 from precond._backend import look_nowait
 
@@ -45,7 +46,7 @@ def warm(path: Any, **options: Any) -> Any:
         return precond.stat_nowait(path, **options)
     except BlockingIOError:
         if sys.platform == "linux" and precond.stat_nowait.__module__ != "precond._fallback":
-            unavailable("openat2 with RESOLVE_CACHED (Linux 5.12) is not to be had here")
+            lacking("openat2 with RESOLVE_CACHED (Linux 5.12) is not to be had here")
         raise
 
 
@@ -235,7 +236,7 @@ def test_what_was_never_looked_up_is_not_read(tmp_path: Path) -> None:
 def test_what_was_dropped_from_memory(tmp_path: Path) -> None:
     switch = "/proc/sys/vm/drop_caches"
     if os.geteuid() or not os.access(switch, os.W_OK):
-        unavailable("only root may drop caches")
+        lacking("only root may drop caches")
     paths = []
     for number in range(20):
         paths.append(tmp_path / str(number) / "file")
@@ -350,8 +351,6 @@ def test_look_at_what_may_not_be_read(path: Path) -> None:
 @LINUX
 def test_look_at_what_an_access_control_list_forbids(path: Path) -> None:
     """The bits of the mode say that all may read it."""
-    from clients import needs, run
-
     run(needs("setfacl"), "-m", "u:65534:---", path)
     with as_nobody(path):
         assert os.stat(path).st_mode & 0o444 == 0o444
