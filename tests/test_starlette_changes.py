@@ -218,9 +218,12 @@ def naps(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         slept.append(seconds)
         await sleep(seconds)
 
+    def time_ns() -> int:
+        return written + 5_000_000 + round(sum(slept) * 1e9)
+
     path.write_bytes(b"new")
-    now = path.stat().st_mtime_ns + 5_000_000
-    monkeypatch.setattr(precond.starlette, "time", SimpleNamespace(time_ns=lambda: now))
+    written = path.stat().st_mtime_ns
+    monkeypatch.setattr(precond.starlette, "time", SimpleNamespace(time_ns=time_ns))
     monkeypatch.setattr(anyio, "sleep", sleeping)
     return slept
 

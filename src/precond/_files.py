@@ -21,7 +21,7 @@ from precond import (
 from precond._backend import look_nowait
 from precond._coding import EXTENSIONS, accepted
 from precond._ranges import byte_range
-from precond._serving import SETTLE_WAIT, NotRegularError, is_readable, open_regular, settles_soon
+from precond._serving import SETTLE_WAIT, NotRegularError, is_readable, open_regular, settles_soon, stat_again
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,18 +177,17 @@ def _open(path: str, question: Question) -> Answer:
     now_ns = time.time_ns()
     descriptor, st = open_regular(path)
     file = File(descriptor)
-    answer = _evaluate_settled(descriptor, question, now_ns, st)
+    answer = _evaluate_settled(path, question, now_ns, st)
     if answer.part is None:
         file.close()
         return answer
     return answer._replace(file=file)
 
 
-def _evaluate_settled(path: str | int, question: Question, now_ns: int, st: os.stat_result) -> Answer:
+def _evaluate_settled(path: str, question: Question, now_ns: int, st: os.stat_result) -> Answer:
     if question.succeeds and question.etag is None and settles_soon(question.policy, st, now_ns):
         time.sleep(SETTLE_WAIT)
-        now_ns = time.time_ns()
-        st = os.stat(path)
+        st, now_ns = stat_again(path, st, now_ns)
     return _evaluate(question, now_ns, st)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -53,11 +55,30 @@ class NotRegularError(OSError):
 
 
 def settles_soon(policy: Policy, st: os.stat_result, now_ns: int) -> bool:
-    """Whether the entity-tag cannot be sent yet, but can after SETTLE_WAIT."""
+    """Whether the entity-tag had not settled by then, but will have after SETTLE_WAIT.
+
+    now_ns      an instant before st was taken; the file may have been written since
+    """
+    after_wait = max(now_ns, time.time_ns()) + round(SETTLE_WAIT * 1e9)
     return (
         policy.validators(st, now_ns=now_ns).etag is None
-        and policy.validators(st, now_ns=now_ns + round(SETTLE_WAIT * 1e9)).etag is not None
+        and policy.validators(st, now_ns=after_wait).etag is not None
     )
+
+
+def stat_again(path: str | os.PathLike[str], st: os.stat_result, now_ns: int) -> tuple[os.stat_result, int]:
+    """The stat of an open file after the wait for its stamp, and an instant before (POSIX nanoseconds).
+
+    st, now_ns  the same from when it was opened. They stay as they are where path has come to lead to another
+                file: that one may have the same stamp, of the same tick, or of the ctime that a rename gives
+                both. So what had not settled by then is not sent with bytes of the first.
+    """
+    later = time.time_ns()
+    with suppress(OSError):
+        at_path = os.stat(path)
+        if os.path.samestat(at_path, st):
+            return at_path, later
+    return st, now_ns
 
 
 def open_regular(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:

@@ -21,6 +21,7 @@ from precond._serving import (
     fields_of_412,
     open_regular,
     settles_soon,
+    stat_again,
 )
 
 if TYPE_CHECKING:
@@ -100,12 +101,17 @@ def close_body(body: object) -> None:
 
 
 class File(NamedTuple):
-    """What is to be sent; `name` is what its content type is guessed from."""
+    """What is to be sent.
+
+    name        what its content type is guessed from
+    now_ns      by when its stamp must have settled, to be sent: an instant before it was opened; None: now
+    """
 
     path: str
     st: os.stat_result
     name: str
     coding: str | None = None
+    now_ns: int | None = None
 
 
 class FileServer(ABC):
@@ -151,23 +157,24 @@ class FileServer(ABC):
             if not os.access(file.path, os.R_OK, effective_ids=_EFFECTIVE_IDS):
                 os.stat(file.path)  # what is gone by now is missing, not forbidden
                 raise PermissionError(file.path)
-            return self._final(outcome, environ, file.st)
+            return self._final(outcome, environ, file)
         with ExitStack() as until_sent:
+            now_ns = time.time_ns()
             descriptor, st = open_regular(file.path)
             opened = until_sent.enter_context(open(descriptor, "rb", buffering=0))
-            if settles_soon(self._policy, st, time.time_ns()):
+            if settles_soon(self._policy, st, now_ns):
                 time.sleep(SETTLE_WAIT)
-                st = os.fstat(descriptor)
-            answer = self._serve_opened(environ, file._replace(st=st), opened)
+                st, now_ns = stat_again(file.path, st, now_ns)
+            answer = self._serve_opened(environ, file._replace(st=st, now_ns=now_ns), opened)
             if answer.status in (200, 206) and environ["REQUEST_METHOD"] == "GET":
                 until_sent.pop_all()
             return answer
 
     def _serve_opened(self, environ: WSGIEnvironment, file: File, opened: FileIO) -> Answer:
         """By its own stat, because it may be another file by now than the one that had passed."""
-        outcome = self._policy.evaluate_environ(file.st, environ)
+        outcome = self._policy.evaluate_environ(file.st, environ, now_ns=file.now_ns)
         if outcome in _FINAL:
-            return self._final(outcome, environ, file.st)
+            return self._final(outcome, environ, file)
         size = file.st.st_size
         asked = environ.get("HTTP_RANGE") if outcome is Outcome.PROCEED else None
         part = None if asked is None else byte_range(asked, size)
@@ -194,7 +201,7 @@ class FileServer(ABC):
             ("Content-Length", str(part.stop - part.start)),
             *coding,
             ("Accept-Ranges", "bytes"),
-            *self._lasting_fields(file.st),
+            *self._lasting_fields(file),
             *fields,
         ]
         if environ["REQUEST_METHOD"] == "HEAD":
@@ -203,14 +210,14 @@ class FileServer(ABC):
         wrapper = environ.get("wsgi.file_wrapper")
         return Answer(status, described, body if wrapper is None else wrapper(body, BLOCK))
 
-    def _final(self, outcome: Outcome, environ: WSGIEnvironment, st: os.stat_result) -> Answer:
+    def _final(self, outcome: Outcome, environ: WSGIEnvironment, file: File) -> Answer:
         if outcome is Outcome.NOT_MODIFIED:
-            return Answer(304, fields_of_304(self._lasting_fields(st)), no_content())
+            return Answer(304, fields_of_304(self._lasting_fields(file)), no_content())
         return plain(412, environ["REQUEST_METHOD"], fields_of_412(self._extra))
 
-    def _lasting_fields(self, st: os.stat_result) -> Fields:
+    def _lasting_fields(self, file: File) -> Fields:
         """Those that a 304 may carry too."""
-        etag, last_modified = self._policy.validators(st)
+        etag, last_modified = self._policy.validators(file.st, now_ns=file.now_ns)
         validators = (("ETag", etag), ("Last-Modified", last_modified))
         return [*((name, value) for name, value in validators if value is not None), *self._extra]
 

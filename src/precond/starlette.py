@@ -39,6 +39,7 @@ from precond._serving import (
     is_readable,
     open_regular,
     settles_soon,
+    stat_again,
 )
 
 if TYPE_CHECKING:
@@ -100,12 +101,13 @@ class FileResponse(StarletteFileResponse):
         self.policy = _checked(policy)
         check_nowait(nowait)
         self.nowait = nowait
+        self._now_ns: int | None = None
 
     def set_stat_headers(self, stat_result: StatResult) -> None:
         """Set Content-Length and the validators, where the application has not."""
         self.headers.setdefault("content-length", str(stat_result.st_size))
         if self._is_success():
-            for name, value in _fields(self.policy.validators(stat_result)):
+            for name, value in _fields(self.policy.validators(stat_result, now_ns=self._now_ns)):
                 self.headers.setdefault(name, value)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,9 +121,9 @@ class FileResponse(StarletteFileResponse):
             except OSError as error:
                 raise self._unavailable(error) from None
             if outcome in _FINAL:
-                await self._instead(outcome, file.stat_result)(scope, receive, send)
+                await self._instead(outcome, file.stat_result, file.now_ns)(scope, receive, send)
             else:
-                response = self._of(file.stat_result, file if file.is_open else self.path)
+                response = self._of(file, file if file.is_open else self.path)
                 if not _is_head(scope):
                     send = _in_full(send, self.path)
                 await super(FileResponse, response).__call__(self._decided(scope, outcome), receive, send)
@@ -140,13 +142,13 @@ class FileResponse(StarletteFileResponse):
         """Evaluate by the file's own stat; leave it open where its bytes are to be sent from here."""
         outcome = Outcome.PROCEED
         if file.has_stat:
-            outcome = self._evaluate(file.stat_result, scope)
+            outcome = self._evaluate(file.stat_result, scope, file.now_ns)
         if outcome not in _FINAL and (_reads(scope) or not file.has_stat):
             outcome = await anyio.to_thread.run_sync(self._look, file, scope)
-        if outcome not in _FINAL and self._settles_soon(file.stat_result):
+        if outcome not in _FINAL and self._settles_soon(file):
             await anyio.sleep(SETTLE_WAIT)
-            await anyio.to_thread.run_sync(file.stat)
-            outcome = self._evaluate(file.stat_result, scope)
+            await anyio.to_thread.run_sync(file.stat_again)
+            outcome = self._evaluate(file.stat_result, scope, file.now_ns)
         return outcome
 
     def _look(self, file: _File, scope: Scope) -> Outcome:
@@ -156,20 +158,20 @@ class FileResponse(StarletteFileResponse):
         """
         if not file.has_stat:
             file.stat()
-            outcome = self._evaluate(file.stat_result, scope)
+            outcome = self._evaluate(file.stat_result, scope, file.now_ns)
             if outcome in _FINAL:
                 file.check_readable()
             if outcome in _FINAL or not _reads(scope):
                 return outcome
         file.open()
-        return self._evaluate(file.stat_result, scope)
+        return self._evaluate(file.stat_result, scope, file.now_ns)
 
-    def _evaluate(self, st: StatResult, scope: Scope) -> Outcome:
+    def _evaluate(self, st: StatResult, scope: Scope, now_ns: int | None = None) -> Outcome:
         if scope["type"] != "http" or not self._is_success():
             return Outcome.PROCEED
         own = Validators(self.headers.get("etag"), self.headers.get("last-modified"))
         if own == Validators():
-            return self.policy.evaluate_raw(st, scope["method"], scope["headers"])
+            return self.policy.evaluate_raw(st, scope["method"], scope["headers"], now_ns=now_ns)
         # As a stat result is taken literally, so is what stands in for it: sent or not yet.
         of_file = self.policy.validators(st, now_ns=_AFTER_ALL)
         both = (ours if mine is None else mine for mine, ours in zip(own, of_file, strict=True))
@@ -180,9 +182,10 @@ class FileResponse(StarletteFileResponse):
         taken for those of the target, once it is there."""
         return 200 <= self.status_code < 300
 
-    def _settles_soon(self, st: os.stat_result) -> bool:
+    def _settles_soon(self, file: _File) -> bool:
         wanted = self._is_success() and "etag" not in self.headers
-        return wanted and settles_soon(self.policy, st, time.time_ns())
+        now_ns = time.time_ns() if file.now_ns is None else file.now_ns
+        return wanted and settles_soon(self.policy, file.stat_result, now_ns)
 
     def _unavailable(self, error: OSError) -> Exception:
         """What Starlette raises for a path that is wrong."""
@@ -192,22 +195,23 @@ class FileResponse(StarletteFileResponse):
             return RuntimeError(f"File at path {self.path} is not a file.")
         return error
 
-    def _of(self, st: os.stat_result, path: Any) -> FileResponse:
-        """A copy for one request, with the fields of this stat result."""
-        response = self._copy(st)
+    def _of(self, file: _File, path: Any) -> FileResponse:
+        """A copy for one request, with the fields of this file."""
+        response = self._copy(file.stat_result, file.now_ns)
         response.path = path
-        response.stat_result = st
+        response.stat_result = file.stat_result
         return response
 
-    def _copy(self, st: StatResult) -> FileResponse:
+    def _copy(self, st: StatResult, now_ns: int | None) -> FileResponse:
         response = copy.copy(self)
         response.raw_headers = list(self.raw_headers)
         response.__dict__.pop("_headers", None)
+        response._now_ns = now_ns
         response.set_stat_headers(st)
         return response
 
-    def _instead(self, outcome: Outcome, st: StatResult) -> Response:
-        response = _without_content(outcome, self._copy(st).raw_headers)
+    def _instead(self, outcome: Outcome, st: StatResult, now_ns: int | None = None) -> Response:
+        response = _without_content(outcome, self._copy(st, now_ns).raw_headers)
         response.background = self.background
         return response
 
@@ -309,9 +313,13 @@ class _StaticFile(FileResponse):
 
 
 class _File:
-    """The file of one response; `open(file)` takes its descriptor over, and otherwise it is closed here."""
+    """The file of one response; `open(file)` takes its descriptor over, and otherwise it is closed here.
+
+    now_ns      by when its stamp must have settled, to be sent: an instant before its stat; None: now
+    """
 
     def __init__(self, path: str | os.PathLike[str], st: os.stat_result | None) -> None:
+        self.now_ns: int | None = None
         self._path = path
         self._stat = st
         self._descriptor = -1
@@ -329,11 +337,19 @@ class _File:
         return cast("os.stat_result", self._stat)
 
     def stat(self) -> None:
-        self._stat = os.stat(self._descriptor if self.is_open else self._path)
+        self.now_ns = time.time_ns()
+        self._stat = os.stat(self._path)
         if not stat.S_ISREG(self._stat.st_mode):
             raise NotRegularError(f"not a regular file: {self._path!r}")
 
+    def stat_again(self) -> None:
+        if self.is_open and self.now_ns is not None:
+            self._stat, self.now_ns = stat_again(self._path, self.stat_result, self.now_ns)
+        else:
+            self.stat()
+
     def open(self) -> None:
+        self.now_ns = time.time_ns()
         self._descriptor, self._stat = open_regular(self._path)
 
     def check_readable(self) -> None:
