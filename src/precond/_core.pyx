@@ -59,17 +59,21 @@ cdef extern from *:
        is anything else. Reading its digits of 30 bits costs a fifth of what the call does. */
     static CYTHON_INLINE int precond_plain_int(PyObject *number, int64_t *value) {
     #if CYTHON_USE_PYLONG_INTERNALS && PyLong_SHIFT == 30
-    #if PY_VERSION_HEX >= 0x030C0000
-        const digit *digits = ((PyLongObject *)number)->long_value.ob_digit;
-        const uintptr_t tag = ((PyLongObject *)number)->long_value.lv_tag;
-        const Py_ssize_t count = (tag & 2) ? -1 : (Py_ssize_t)(tag >> 3);
-    #else
-        const digit *digits = ((PyLongObject *)number)->ob_digit;
-        const Py_ssize_t count = Py_SIZE(number);
-    #endif
+        const digit *digits;
+        Py_ssize_t count;
         if (!PyLong_CheckExact(number)) {
             return 0;
         }
+    #if PY_VERSION_HEX >= 0x030C0000
+        digits = ((PyLongObject *)number)->long_value.ob_digit;
+        count = (Py_ssize_t)(((PyLongObject *)number)->long_value.lv_tag >> 3);
+        if (((PyLongObject *)number)->long_value.lv_tag & 2) {
+            return 0;
+        }
+    #else
+        digits = ((PyLongObject *)number)->ob_digit;
+        count = Py_SIZE(number);
+    #endif
         switch (count) {
             case 1: *value = digits[0]; return 1;
             case 2: *value = digits[0] | (int64_t)digits[1] << 30; return 1;
@@ -276,25 +280,30 @@ cdef inline str http_date_string(int64_t seconds):
 
 
 cdef inline bint is_plain_stat(object st) noexcept:
-    """Whether to read it runs no code but ours."""
+    """Whether it is a stat result without being looked into."""
     return type(st) is STAT_RESULT or type(st) is FileStat
 
 
-cdef inline object read_stat(Policy policy, object st, Representation* current):
-    """The only reader of stat results. Whatever it gives back must be held as long as `current` is used."""
+cdef inline bint read_plain_stat(Policy policy, object st, Representation* current) noexcept:
+    """Whether this is all there is to do: otherwise read_other does it, and may run code of any kind."""
     current.exists = True
     current.has_etag = policy.choices.etag
     current.has_date = policy.choices.last_modified
     current.has_stamp = True
     current.etag.opaque_tag = NULL
     current.etag.weak = policy.choices.weak
-    if type(st) is STAT_RESULT and precond_plain_int(
-        PyTuple_GET_ITEM(<PyObject*>st, policy.stamp_index), &current.stamp,
-    ) and precond_plain_int(PyTuple_GET_ITEM(<PyObject*>st, SIZE), &current.size):
-        if not _rules.is_modification_date(current.stamp):
-            current.has_date = False
-        return None
-    return read_other(policy, st, current)
+    if (type(st) is not STAT_RESULT
+            or not precond_plain_int(PyTuple_GET_ITEM(<PyObject*>st, policy.stamp_index), &current.stamp)
+            or not precond_plain_int(PyTuple_GET_ITEM(<PyObject*>st, SIZE), &current.size)):
+        return False
+    if not _rules.is_modification_date(current.stamp):
+        current.has_date = False
+    return True
+
+
+cdef inline object read_stat(Policy policy, object st, Representation* current):
+    """The only reader of stat results. Whatever it gives back must be held as long as `current` is used."""
+    return None if read_plain_stat(policy, st, current) else read_other(policy, st, current)
 
 
 cdef object read_other(Policy policy, object st, Representation* current):
@@ -337,7 +346,7 @@ cdef object read_wide_numbers(Policy policy, object stamp, object size, Represen
 
 
 cdef object read_validators(Policy policy, object given, Representation* current):
-    """An application's own validators, which are literal too; `given` keeps them."""
+    """An application's own validators, which are literal too."""
     cdef object etag = given.etag
     cdef object last_modified = given.last_modified
     cdef Field field
@@ -362,15 +371,23 @@ cdef object read_validators(Policy policy, object given, Representation* current
             raise ValueError(_types.NOT_A_DATE.format(last_modified))
     else:
         current.has_date = False
-    return given
+    return etag
 
 
 cdef inline object decide(
     Policy policy, object st, int method, const Conditions* fields, int64_t now, bint now_given,
+    bint borrowed=False,
 ):
+    """None where the values are borrowed, and code that may run would come before the verdict."""
     cdef Representation current
-    cdef object _held = read_stat(policy, st, &current)
+    cdef object _held = None
+    if not read_plain_stat(policy, st, &current):
+        if borrowed:
+            return None
+        _held = read_other(policy, st, &current)
     if not now_given and _rules.needs_clock(fields):
+        if borrowed:
+            return None
         now = read_now(None)
     return outcome_of(_rules.evaluate(<Method>method, fields, &current, &policy.choices, now))
 
@@ -475,14 +492,22 @@ settle=None)\n--\n
         cdef int verb = read_method(method)
         cdef int64_t now = 0 if now_ns is None else read_now(now_ns)
         cdef Conditions fields
-        if type(headers) is not tuple and (type(headers) is not list or not is_plain_stat(st)):
-            headers = as_tuple(headers)  # what is no stat result may run code, which may change a list
-        # Values are borrowed until there is an outcome: no code runs meanwhile, and no other thread comes in.
+        cdef bint plain
+        cdef object outcome
+        if type(headers) is not list:
+            headers = as_tuple(headers)
+        # Values are borrowed from a list while no code can run and no other thread can come in; from a tuple
+        # nothing can be taken.
         with cython.critical_section(headers):
-            if find_fields(PySequence_Fast_ITEMS(headers), PySequence_Fast_GET_SIZE(headers), &fields):
+            plain = find_fields(PySequence_Fast_ITEMS(headers), PySequence_Fast_GET_SIZE(headers), &fields)
+            if plain:
                 if not _rules.any_field(&fields):
                     return PROCEED if is_plain_stat(st) else unconditional(self, st)
-                return decide(self, st, verb, &fields, now, now_ns is not None)
+                outcome = decide(self, st, verb, &fields, now, now_ns is not None, type(headers) is list)
+                if outcome is not None:
+                    return outcome
+        if plain:
+            return self.evaluate_raw(st, method, tuple(headers), now_ns=now_ns)
         return self.evaluate(st, method, now_ns=now_ns, **combine(headers))
 
     def evaluate_environ(self, st, environ, *, now_ns=None):
