@@ -116,6 +116,8 @@ def sent(st: os.stat_result, own: Validators) -> dict[str, str]:
     etag, last_modified = precond.validators(st)
     assert_type(etag, "str | None")
     assert_type(last_modified, "str | None")
+    nowait = precond.stat_nowait("page", dir_fd=None, beneath=True)
+    assert_type(precond.evaluate(nowait, "GET"), precond.Outcome)
     fields = {"ETag": etag, "Last-Modified": last_modified}
     return {name: value for name, value in fields.items() if value is not None}
 
