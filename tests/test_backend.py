@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import precond
 from conftest import PURE
 
 NO, REQUIRE = "PRECOND_NO_EXTENSIONS", "PRECOND_REQUIRE_EXTENSIONS"
@@ -68,3 +71,8 @@ def test_both_back_ends_share_their_types() -> None:
     code += "print(f.Policy().evaluate(None, 'GET', if_match='*') is precond.Outcome.PRECONDITION_FAILED, "
     code += "type(f.Policy().validators(None)) is precond.Validators, f.parse_etags('*') is precond.ANY)"
     assert run(code).stdout == "True True True\n"
+
+
+def test_what_stands_where_no_extension_was_built_says_so() -> None:
+    with pytest.raises(ImportError, match="PRECOND_NO_EXTENSIONS=1"):
+        runpy.run_path(str(Path(precond.__file__).with_name("_core.py")))

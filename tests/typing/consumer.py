@@ -171,7 +171,8 @@ def aiohttp_application() -> aiohttp.web.Application:
 
 async def page(scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(b"cache-control", b"no-cache")]
-    outcome = await precond.asgi.respond(scope, send, os.stat("page"), policy=POLICY, headers=headers)
+    st = await precond.asgi.stat("page", nowait=True)
+    outcome = await precond.asgi.respond(scope, send, st, policy=POLICY, headers=headers)
     if outcome is precond.Outcome.PROCEED:
         response = precond.starlette.FileResponse(
             "page", 200, {"Cache-Control": "no-cache"}, filename="page.html", policy=POLICY
