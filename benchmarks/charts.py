@@ -62,18 +62,16 @@ def _draw(rows: list[Bar | None], title: str, axis: str, path: Path, *, logarith
             places, [bar.value for _, bar in bars], height=0.8, color=[bar.colour for _, bar in bars], left=0
         )
         axes.set_yticks(places, [bar.label for _, bar in bars])
-        for place, bar in bars:
-            axes.annotate(
-                bar.text, (bar.value, place), (5, 0), textcoords="offset points", va="center", fontsize=10
-            )
+        for place, bar in bars:  # in a column of their own, where no line crosses them
+            axes.text(1, place, bar.text, transform=axes.get_yaxis_transform(), ha="right", va="center")
         if logarithmic:
             axes.set_xscale("log")
-            axes.set_xlim(left=0.8, right=max(bar.value for _, bar in bars) * 3)
+            axes.set_xlim(left=0.8, right=max(bar.value for _, bar in bars) * 5)
             axes.xaxis.set_major_formatter("{x:g}")
         else:
-            axes.set_xlim(0, max(1.0, *(bar.value for _, bar in bars)) * 1.12)
+            axes.set_xlim(0, max(1.0, *(bar.value for _, bar in bars)) * 1.25)
         axes.axvline(1, color=TEXT, linewidth=1.2)
-        axes.set_xlabel(axis)
+        figure.supxlabel(axis, fontsize=11)  # that of the axes is cut off where it is wider than they are
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
         # Neither a date nor a version: the same figures give the same bytes.
         figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
@@ -108,7 +106,7 @@ def draw_servers(servers: Figures, path: Path) -> None:
 def _of_server(line: Figures, place: str) -> Bar:
     share = text(line["rate_ratio"])
     if line["status"] != 304:
-        share += " (sends the file)"
+        share += " (sends it)"
     label = f"{place}, {line['code']}" if line["code"] else place
     return Bar(label, line["rate_ratio"], share, _COLOURS[line["code"]])
 
