@@ -36,6 +36,9 @@ from cases import content
 from precond import _files
 from precond.aiohttp import FileResponse
 
+# One after another, because one of them empties the caches that the others count on.
+pytestmark = pytest.mark.xdist_group("caches")
+
 WAYS = pytest.mark.parametrize("way", ["static", "FileResponse"])
 
 

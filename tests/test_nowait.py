@@ -21,6 +21,9 @@ from filesystems import as_nobody
 from precond import _fallback
 from precond._backend import look_nowait
 
+# One after another, because one of them empties the caches that the others count on.
+pytestmark = pytest.mark.xdist_group("caches")
+
 NUMBERS = ("st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 STAMPS = [
     *(0, 1, -1, 999_999_999, 10**9, -(10**9), -(10**9) - 1),

@@ -31,6 +31,9 @@ from nowait import (
 )
 from precond import Outcome
 
+# One after another, because one of them empties the caches that the others count on.
+pytestmark = pytest.mark.xdist_group("caches")
+
 
 @pytest.fixture
 def hops(monkeypatch: pytest.MonkeyPatch) -> list[object]:

@@ -25,6 +25,9 @@ from asgi_server import exchange
 from precond.starlette import FileResponse, StaticFiles
 from starlette_file import PATHSEND, TAG, get, write
 
+# One after another, because one of them empties the caches that the others count on.
+pytestmark = pytest.mark.xdist_group("caches")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
