@@ -38,7 +38,8 @@ def read(counters: str, counts: Counts) -> None:
     report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     for file in report["files"]:
         source = SOURCES / Path(file["file"]).name
-        if source.suffix not in (".pyx", ".pxi", ".pxd") or not source.exists():
+        # The C API is run in a wheel of its own by tests/test_capi.py, whose counters are not here.
+        if source.suffix not in (".pyx", ".pxi", ".pxd") or source.name == "_capi.pxi" or not source.exists():
             continue
         lines: Counts = defaultdict(list)
         for line in file["lines"]:
@@ -86,7 +87,7 @@ def main() -> None:
         print(f"{name:16}{len(own):5} lines{len(branches):5} branches")
         for number, found in own.items():
             line = text[number - 1].strip()
-            if 0 in found and line not in LEFT_OUT:
+            if 0 in found and line and line not in LEFT_OUT:
                 missed += 1
                 print(f"    {number:4} {line}    {found[0]} times, branches {found[1:]}")
     if missed:
