@@ -393,7 +393,7 @@ def _without_content(outcome: Outcome, fields: list[tuple[bytes, bytes]]) -> Res
 
 
 def _is_conditional(scope: Scope) -> bool:
-    for name, _ in scope["headers"]:  # noqa: SIM110  any() takes twice as long
+    for name, _ in scope.get("headers", ()):  # noqa: SIM110  any() takes twice as long
         if name in _CONDITIONAL:
             return True
     return False
