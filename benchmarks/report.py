@@ -3,7 +3,7 @@
     python benchmarks/report.py [--rounds N] [--server-rounds N] [--seconds N] [--json FILE]
     python benchmarks/report.py --from FILE
 
-It runs ratios.py, instructions.py and servers.py, one after the other, and writes
+It runs servers.py, ratios.py and instructions.py, one after the other, and writes
 docs/_performance_tables.md and docs/charts/*.svg. `--json` keeps the figures, and `--from` writes the same
 again from what was kept.
 """
@@ -28,9 +28,9 @@ Figures = dict[str, Any]
 
 def measure(rounds: int, server_rounds: int, seconds: int) -> Figures:
     return {
+        "servers": _run("servers.py", "--rounds", server_rounds, "--seconds", seconds),
         "ratios": _run("ratios.py", "--rounds", rounds),
         "instructions": _run("instructions.py"),
-        "servers": _run("servers.py", "--rounds", server_rounds, "--seconds", seconds),
     }
 
 

@@ -38,8 +38,7 @@ from origins import (
 )
 
 PACKAGES: Final = ("aiohttp", "starlette", "uvicorn", "uvloop", "httptools")
-CONNECTIONS: Final = 16
-TIMEOUT: Final = 60  # seconds that one run of wrk may take beyond its time
+TIMEOUT: Final = 600  # seconds, for one run of wrk
 
 TARGETS: Final = {
     Server("aiohttp", "FileResponse", "precond"): 0.80,
@@ -97,16 +96,17 @@ def measure(
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="precond-files-")))
         directory.chmod(0o755)
         make_files(directory)
-        origins = {
-            server: stack.enter_context(running(server, directory, server_core))
-            for server in dict.fromkeys(task.server for task in wanted)
-        }
+        origins: dict[Server, Origin] = {}
+        for server in dict.fromkeys(task.server for task in wanted):
+            origins[server] = stack.enter_context(running(server, directory, server_core))
+            origins[server].ask(CONDITIONAL, {})  # all at once would be long on one core
         fields = {task: checked_fields(task, origins[task.server]) for task in wanted}
         for _ in range(rounds):
             for task in shuffled(wanted):
                 origin = origins[task.server]
                 before = origin.cpu()
-                rate, requests = wrk(origin.url(task.job), fields[task], seconds, client_core)
+                options = [f"-c{task.job.connections}", f"-d{seconds}s", *headers(fields[task])]
+                rate, requests = wrk(options, origin.url(task.job), client_core)
                 samples[task].append(Sample(rate, (origin.cpu() - before) / requests))
     return samples
 
@@ -125,21 +125,19 @@ def checked_fields(task: Task, origin: Origin) -> dict[str, str]:
     return fields
 
 
-def wrk(url: str, fields: dict[str, str], seconds: int, core: int) -> tuple[float, int]:
-    """Requests per second, and how many there were; a RuntimeError where any of them failed."""
-    headers = [option for name, value in fields.items() for option in ("-H", f"{name}: {value}")]
-    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s"]
-    done = subprocess.run(
-        ["taskset", "-c", str(core), "wrk", *options, *headers, url],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=seconds + TIMEOUT,
-    )
+def headers(fields: dict[str, str]) -> list[str]:
+    return [option for name, value in fields.items() for option in ("-H", f"{name}: {value}")]
+
+
+def wrk(options: list[str], url: str, core: int) -> tuple[float, int]:
+    """Requests per second, and how many there were; a RuntimeError where there were none, or one failed."""
+    command = ["taskset", "-c", str(core), "wrk", "-t1", "--timeout", "30s", *options, url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT)
     rate = re.search(r"^Requests/sec:\s+([\d.]+)$", done.stdout, re.MULTILINE)
     requests = re.search(r"^\s*(\d+) requests in ", done.stdout, re.MULTILINE)
-    if rate is None or requests is None or "Socket errors" in done.stdout or "Non-2xx" in done.stdout:
-        raise RuntimeError(f"{url}: {done.stdout}")
+    failed = "Socket errors" in done.stdout or "Non-2xx" in done.stdout
+    if failed or rate is None or requests is None or requests[1] == "0":
+        raise RuntimeError(f"{' '.join(command)}: {done.stdout}")
     return float(rate[1]), int(requests[1])
 
 
