@@ -292,6 +292,8 @@ cdef inline bint read_plain_stat(Policy policy, object st, Representation* curre
     current.has_stamp = True
     current.etag.opaque_tag = NULL
     current.etag.weak = policy.choices.weak
+    if type(st) is FileStat:
+        return read_file_stat(policy, <FileStat>st, current)
     if (type(st) is not STAT_RESULT
             or not precond_plain_int(PyTuple_GET_ITEM(<PyObject*>st, policy.stamp_index), &current.stamp)
             or not precond_plain_int(PyTuple_GET_ITEM(<PyObject*>st, SIZE), &current.size)):
@@ -307,8 +309,6 @@ cdef inline object read_stat(Policy policy, object st, Representation* current):
 
 
 cdef object read_other(Policy policy, object st, Representation* current):
-    if type(st) is FileStat:
-        return read_file_stat(policy, <FileStat>st, current)
     if st is None:
         current.exists = current.has_etag = current.has_date = current.has_stamp = False
         return None
@@ -520,26 +520,32 @@ settle=None)\n--\n
         cdef object method = precond_dict_get(environ, "REQUEST_METHOD")
         if method is None:
             raise ValueError(_types.NO_METHOD)
-        # A look-up costs as much as a comparison of tags, so what would be ignored beside another field (RFC
-        # 9110 sections 13.1.3 to 13.1.5) is not looked up.
+        # A look-up costs as much as a comparison of tags, so what would be ignored (RFC 9110 sections 13.1.3 to
+        # 13.1.5), or comes after the verdict (section 13.2.2), is not looked up.
         cdef object if_match = precond_dict_get(environ, "HTTP_IF_MATCH")
         cdef object if_none_match = precond_dict_get(environ, "HTTP_IF_NONE_MATCH")
-        cdef object range = precond_dict_get(environ, "HTTP_RANGE")
-        cdef object if_unmodified_since = None, if_modified_since = None, if_range = None
+        cdef object if_unmodified_since = None, if_modified_since = None
         if if_match is None:
             if_unmodified_since = precond_dict_get(environ, "HTTP_IF_UNMODIFIED_SINCE")
         if if_none_match is None:
             if_modified_since = precond_dict_get(environ, "HTTP_IF_MODIFIED_SINCE")
-        if range is not None:
-            if_range = precond_dict_get(environ, "HTTP_IF_RANGE")
         cdef int verb = read_method(method)
         cdef int64_t now = 0 if now_ns is None else read_now(now_ns)
         cdef Conditions fields
-        if not read_fields(
-            &fields, if_match, if_unmodified_since, if_none_match, if_modified_since, if_range, range,
+        cdef object outcome
+        if read_fields(
+            &fields, if_match, if_unmodified_since, if_none_match, if_modified_since, None, None,
         ):
-            return PROCEED if is_plain_stat(st) else unconditional(self, st)
-        return decide(self, st, verb, &fields, now, now_ns is not None)
+            outcome = decide(self, st, verb, &fields, now, now_ns is not None)
+            if outcome is not PROCEED:
+                return outcome
+        elif not is_plain_stat(st):
+            unconditional(self, st)
+        cdef object range = precond_dict_get(environ, "HTTP_RANGE")
+        if range is None:
+            return PROCEED
+        cdef object if_range = precond_dict_get(environ, "HTTP_IF_RANGE")
+        return self.evaluate(st, method, if_range=if_range, range=range, now_ns=now_ns)
 
     def explain(
         self, st, method, *, if_match=None, if_unmodified_since=None, if_none_match=None,

@@ -633,20 +633,22 @@ class Policy:
         method = environ.get("REQUEST_METHOD")
         if method is None:
             raise ValueError(NO_METHOD)
-        # What would be ignored beside another field (RFC 9110 sections 13.1.3 to 13.1.5) is not looked up.
+        # What would be ignored (RFC 9110 sections 13.1.3 to 13.1.5), or comes after the verdict (section 13.2.2),
+        # is not looked up.
         if_match, if_none_match = environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH")
-        range = environ.get("HTTP_RANGE")
-        return self.evaluate(
+        outcome = self.evaluate(
             st,
             method,
             if_match=if_match,
             if_unmodified_since=environ.get("HTTP_IF_UNMODIFIED_SINCE") if if_match is None else None,
             if_none_match=if_none_match,
             if_modified_since=environ.get("HTTP_IF_MODIFIED_SINCE") if if_none_match is None else None,
-            if_range=None if range is None else environ.get("HTTP_IF_RANGE"),
-            range=range,
             now_ns=now_ns,
         )
+        if outcome is not Outcome.PROCEED or (range := environ.get("HTTP_RANGE")) is None:
+            return outcome
+        if_range = environ.get("HTTP_IF_RANGE")
+        return self.evaluate(st, method, if_range=if_range, range=range, now_ns=now_ns)
 
     def explain(
         self,

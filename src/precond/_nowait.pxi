@@ -55,18 +55,18 @@ cdef object nanoseconds(_nowait.precond_time stamp):
     return stamp.seconds * NS + stamp.nanoseconds
 
 
-cdef inline object read_file_stat(Policy policy, FileStat st, Representation* current):
-    """As read_numbers, without making an object of either number."""
+cdef inline bint read_file_stat(Policy policy, FileStat st, Representation* current) noexcept:
+    """As read_plain_stat, without making an object of either number."""
     cdef _nowait.precond_time* stamp = &st.status.mtime
     if policy.stamp_index == CTIME_NS:
         stamp = &st.status.ctime
     if not -LAST_WHOLE_SECOND <= stamp.seconds < LAST_WHOLE_SECOND:
-        return read_numbers(policy, nanoseconds(stamp[0]), st.status.size, current)
+        return False
     current.stamp = stamp.seconds * _httpdate.NS_A_SECOND + stamp.nanoseconds
     current.size = st.status.size
     if not _rules.is_modification_date(current.stamp):
         current.has_date = False
-    return None
+    return True
 
 
 cdef int64_t LAST_WHOLE_SECOND = INT64_MAX // _httpdate.NS_A_SECOND
