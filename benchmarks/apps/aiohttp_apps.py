@@ -22,7 +22,7 @@ def _constant(directory: Path) -> web.Application:
 
 def _response(make: Callable[..., web.StreamResponse], directory: Path) -> web.Application:
     async def respond(request: web.Request) -> web.StreamResponse:
-        return make(directory / request.match_info["name"])
+        return make(f"{directory}/{request.match_info['name']}")
 
     return _routed(web.get("/{name}", respond))
 

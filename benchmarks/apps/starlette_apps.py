@@ -27,7 +27,7 @@ def _constant(directory: Path) -> Starlette:
 
 def _response(make: Callable[..., Response], directory: Path) -> Starlette:
     async def respond(request: Request) -> Response:
-        return make(directory / request.path_params["name"])
+        return make(f"{directory}/{request.path_params['name']}")
 
     return Starlette(routes=[Route("/{name}", respond)])
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["FileResponse", "static"]
 
 _CHUNK_SIZE: Final = 256 * 1024
+_DIRECTORIES: Final = ("", os.curdir, os.pardir)
 _OPTIONS: Final = frozenset(
     {"append_version", "chunk_size", "expect_handler", "follow_symlinks", "name", "show_index"}
 )
@@ -297,6 +298,23 @@ class _StaticResource(web.StaticResource):
 
         None where there is none.
         """
+        if os.path.basename(filename) == filename and filename not in _DIRECTORIES:
+            path = self._root / filename  # the root has no symbolic link in it
+        else:
+            path = self._without_links(filename)
+        try:
+            st = os.lstat(path)
+            if stat.S_ISLNK(st.st_mode):
+                path = Path(os.path.realpath(path))
+                if not self._follows:
+                    self._check_inside(path)
+                st = os.stat(path)
+        except OSError:
+            return path, None
+        return path, st
+
+    def _without_links(self, filename: str) -> Path:
+        """The path, of which only the last part may still be a symbolic link."""
         if Path(filename).anchor:
             raise web.HTTPNotFound
         path = self._root / filename
@@ -308,16 +326,7 @@ class _StaticResource(web.StaticResource):
         path = Path(os.path.realpath(path.parent), path.name)
         if not self._follows:
             self._check_inside(path)
-        try:
-            st = os.lstat(path)
-            if stat.S_ISLNK(st.st_mode):
-                path = Path(os.path.realpath(path))
-                if not self._follows:
-                    self._check_inside(path)
-                st = os.stat(path)
-        except OSError:
-            return path, None
-        return path, st
+        return path
 
     def _check_inside(self, path: Path) -> None:
         if not path.is_relative_to(self._root):
