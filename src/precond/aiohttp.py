@@ -33,6 +33,8 @@ from precond._files import Answer, File, Question, find_answer, find_answer_at_o
 from precond._serving import check_nowait, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.typedefs import LooseHeaders, PathLike
 
@@ -93,8 +95,13 @@ class FileResponse(web.FileResponse):
         if answer is None:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(None, find_answer, self._asked_for, self._question(request))
+        if answer.varies:
+            _add_vary(self.headers)
+        if answer.part is None:
+            self._leave_content_out(answer)
+            return await self._start_response(request)
         try:
-            return await self._respond(request, answer)
+            return await self._respond_with_content(request, answer, answer.part)
         finally:
             if answer.file is not None:
                 # Not awaited, and not here: to close can wait for a network or a file system in user space.
@@ -132,20 +139,9 @@ class FileResponse(web.FileResponse):
             self.headers.get(hdrs.LAST_MODIFIED),
         )
 
-    async def _start_response(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+    def _start_response(self, request: web.BaseRequest) -> Awaitable[AbstractStreamWriter | None]:
         """What every response does to be prepared, without aiohttp's way with files."""
-        return await web.StreamResponse.prepare(self, request)
-
-    async def _respond(self, request: web.BaseRequest, answer: Answer) -> AbstractStreamWriter | None:
-        if answer.varies:
-            _add_vary(self.headers)
-        if answer.part is None:
-            self._leave_content_out(answer)
-            return await self._start_response(request)
-        for name, value in zip((hdrs.ETAG, hdrs.LAST_MODIFIED), answer.validators, strict=True):
-            if value is not None:
-                self.headers.setdefault(name, value)
-        return await self._respond_with_content(request, answer, answer.part)
+        return web.StreamResponse.prepare(self, request)
 
     def _leave_content_out(self, answer: Answer) -> None:
         self.set_status(answer.status)
@@ -171,6 +167,9 @@ class FileResponse(web.FileResponse):
     async def _respond_with_content(
         self, request: web.BaseRequest, answer: Answer, part: range
     ) -> AbstractStreamWriter | None:
+        for name, value in zip((hdrs.ETAG, hdrs.LAST_MODIFIED), answer.validators, strict=True):
+            if value is not None:
+                self.headers.setdefault(name, value)
         self.content_length = len(part)
         if hdrs.CONTENT_TYPE not in self.headers:
             self.content_type = _media_type(self._asked_for)
