@@ -292,8 +292,11 @@ class StaticFiles(StarletteStaticFiles):
         response = Response(status_code=int(outcome))
         if outcome is Outcome.NOT_MODIFIED:
             # RFC 9110 section 15.4.5: the entity-tag or, where there is none, the date.
-            for name, value in _fields(self.policy.validators(st))[:1]:
-                response.raw_headers.append((name.encode("latin-1"), value.encode("latin-1")))
+            etag, last_modified = self.policy.validators(st)
+            if etag is not None:
+                response.raw_headers.append((b"etag", etag.encode()))
+            elif last_modified is not None:
+                response.raw_headers.append((b"last-modified", last_modified.encode()))
         return response
 
     def _file_response(
