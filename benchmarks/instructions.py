@@ -3,8 +3,8 @@
     python benchmarks/instructions.py [--group TEXT]... [--json FILE]
 
 Counts are the same on every run, whatever else the machine does; they are no times. For each group: the no-op
-and the compiled back end, from where CPython enters the method or function to where it leaves it; then the
-functions of a copy that is compiled without inlining, so that each can be seen, and takes some more in all.
+and the compiled back end, called in a loop, of which CPython's part is counted too; then the functions of a
+copy that is compiled without inlining, so that each can be seen, and takes some more in all.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ DEFAULT: Final = (
     "etag",
     "validators",
 )
-ATTEMPTS: Final = 5  # valgrind 3.19 itself fails now and then
 LEAST: Final = 0.01  # of all, to be printed
 
 
@@ -57,30 +56,45 @@ def counts(module: Module, call: Call, work: Path) -> Counter[str]:
     described, profile = work / "call.pickle", work / "profile"
     described.write_bytes(pickle.dumps((name, call.args, dict(call.keywords), TIMES)))
     command = [
-        *("valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"),
-        f"--toggle-collect=__pyx_pw_*?{name}",
+        # --toggle-collect would leave the loop out, but valgrind 3.19 fails with it now and then.
+        *("valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", "--dump-before=getppid"),
+        "--compress-pos=no",
         *(sys.executable, str(Path(__file__).with_name("repeat_call.py")), *module, str(described)),
     ]
     # The module is to be loaded from its file, not from where the package is.
     environment = {**os.environ, "PRECOND_NO_EXTENSIONS": "1", "PYTHONHASHSEED": "0"}
-    for _ in range(ATTEMPTS):
-        done = subprocess.run(command, capture_output=True, env=environment)
-        if done.returncode == 0:
-            break
-    else:
+    done = subprocess.run(command, capture_output=True, env=environment)
+    if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.decode('utf-8', 'replace')}")
-    listing = subprocess.run(
-        ["callgrind_annotate", "--threshold=100", str(profile)], check=True, capture_output=True, text=True
-    ).stdout
-    by_function: Counter[str] = Counter()
-    for number, function in re.findall(r"^ *([\d,]+) \([ \d.]+%\)  [^:\n]+:(\S+)", listing, re.MULTILINE):
-        by_function[_readable(function)] += int(number.replace(",", ""))
+    # The first dump is of what comes before the loop, the second of the loop.
+    by_function = _of_functions(Path(f"{profile}.2").read_text("utf-8"))
     return Counter({function: number // TIMES for function, number in by_function.items()})
+
+
+def _of_functions(dump: str) -> Counter[str]:
+    """callgrind_annotate takes what the frames around the loop have called for their own, in a part of a run.
+
+    https://valgrind.org/docs/manual/cl-format.html
+    """
+    names: dict[str, str] = {}
+    numbers: Counter[str] = Counter()
+    function, of_callee = "", False
+    for line in dump.splitlines():
+        if match := re.match(r"(c?)fn=\((\d+)\)(?: (\S+))?", line):
+            names.setdefault(match[2], _readable(match[3] or ""))
+            if not match[1]:
+                function = names[match[2]]
+        elif line.startswith("calls="):
+            of_callee = True
+        elif match := re.fullmatch(r"\d+ (\d+)", line):
+            numbers[function] += 0 if of_callee else int(match[1])
+            of_callee = False
+    return numbers
 
 
 def _readable(symbol: str) -> str:
     """`_etag.list_has` for `__pyx_f_7precond_5_etag_list_has.constprop.0`."""
-    symbol = re.sub(r"(?:\.(?:isra|constprop|part|cold)\b[.\d]*)+$", "", symbol)
+    symbol = re.sub(r"(?:\.(?:isra|constprop|part|cold)\b[.\d]*)+$", "", symbol.partition("'")[0])
     match = re.fullmatch(r"__pyx_f_7precond_\d+(_[a-z]+)_(?:\d*Policy_)?(\w+)", symbol)
     return f"{match[1]}.{match[2]}" if match else symbol
 
