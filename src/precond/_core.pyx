@@ -520,8 +520,8 @@ settle=None)\n--\n
         cdef object method = precond_dict_get(environ, "REQUEST_METHOD")
         if method is None:
             raise ValueError(_types.NO_METHOD)
-        # A look-up costs as much as a comparison of tags, so what would be ignored (RFC 9110 sections 13.1.3 to
-        # 13.1.5), or comes after the verdict (section 13.2.2), is not looked up.
+        # A look-up costs as much as a comparison of tags, so what would be ignored (RFC 9110 sections 13.1.3
+        # to 13.1.5), or comes after the verdict (13.2.2), is not looked up.
         cdef object if_match = precond_dict_get(environ, "HTTP_IF_MATCH")
         cdef object if_none_match = precond_dict_get(environ, "HTTP_IF_NONE_MATCH")
         cdef object if_unmodified_since = None, if_modified_since = None

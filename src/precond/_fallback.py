@@ -633,8 +633,8 @@ class Policy:
         method = environ.get("REQUEST_METHOD")
         if method is None:
             raise ValueError(NO_METHOD)
-        # What would be ignored (RFC 9110 sections 13.1.3 to 13.1.5), or comes after the verdict (section 13.2.2),
-        # is not looked up.
+        # What would be ignored (RFC 9110 sections 13.1.3 to 13.1.5), or comes after the verdict (13.2.2), is
+        # not looked up.
         if_match, if_none_match = environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH")
         outcome = self.evaluate(
             st,
