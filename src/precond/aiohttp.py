@@ -33,10 +33,20 @@ from precond._files import Answer, File, Question, find_answer, find_answer_at_o
 from precond._serving import check_nowait, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.typedefs import LooseHeaders, PathLike
+    from typing_extensions import TypedDict, Unpack
+
+    class _Options(TypedDict, total=False):
+        append_version: bool
+        chunk_size: int
+        expect_handler: Callable[[web.Request], Awaitable[web.StreamResponse | None]] | None
+        follow_symlinks: bool
+        name: str | None
+        show_index: bool
+
 
 __all__ = ["FileResponse", "static"]
 
@@ -340,7 +350,7 @@ class _StaticDef(web.StaticDef):
 
 
 def static(
-    prefix: str, path: PathLike, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Any
+    prefix: str, path: PathLike, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Unpack[_Options]
 ) -> web.AbstractRouteDef:
     """aiohttp.web.static, with the preconditions of RFC 9110 section 13 by a policy.
 

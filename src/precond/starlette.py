@@ -47,6 +47,14 @@ if TYPE_CHECKING:
 
     from starlette.background import BackgroundTask
     from starlette.types import Message, Receive, Scope, Send
+    from typing_extensions import TypedDict, Unpack
+
+    class _Options(TypedDict, total=False):
+        directory: str | os.PathLike[str] | None
+        packages: list[str | tuple[str, str]] | None
+        html: bool
+        check_dir: bool
+        follow_symlink: bool
 
     from precond._types import StatResult
 
@@ -234,7 +242,7 @@ class StaticFiles(StarletteStaticFiles):
     A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called.
     """
 
-    def __init__(self, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Any) -> None:
+    def __init__(self, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Unpack[_Options]) -> None:
         super().__init__(**options)
         self.policy = _checked(policy)
         check_nowait(nowait)

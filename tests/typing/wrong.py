@@ -33,6 +33,7 @@ precond.Outcome.PROCEED.name.decode()  # type: ignore[attr-defined]
 
 precond.aiohttp.FileResponse("file", policy="weak")  # type: ignore[arg-type]
 precond.aiohttp.static("/static", "public", policy=None)  # type: ignore[arg-type]
+precond.aiohttp.static("/static", "public", chunk_sizes=1)  # type: ignore[call-arg]
 precond.starlette.FileResponse("file", policy="weak")  # type: ignore[arg-type]
 precond.starlette.StaticFiles("public")  # type: ignore[call-arg, arg-type]
 precond.asgi.ConditionalMiddleware("app")  # type: ignore[arg-type]
