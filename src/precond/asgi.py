@@ -1,12 +1,12 @@
 """Preconditions for any ASGI application: answer from a stat, or by the validators that the application set.
 
-async def app(scope, receive, send):
-    st = await stat(path)
-    if await respond(scope, send, st) in (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED):
-        return  # the response is complete
-    ...
+    async def app(scope, receive, send):
+        st = await stat(path)
+        if await respond(scope, send, st) in (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED):
+            return  # the response is complete
+        ...
 
-app = ConditionalMiddleware(app)
+    app = ConditionalMiddleware(app)
 """
 
 from __future__ import annotations
