@@ -135,8 +135,9 @@ def _starlette(directory: Path, policy: Policy) -> Any:
             return await files(scope, receive, send)
         try:
             await precond.starlette.FileResponse(directory / name, policy=policy)(scope, receive, send)
-        except RuntimeError:  # there is none
-            await Response(status_code=404)(scope, receive, send)
+        except (RuntimeError, PermissionError) as error:  # RuntimeError: there is none
+            status = 403 if isinstance(error, PermissionError) else 404
+            await Response(status_code=status)(scope, receive, send)
 
     files = _mounted(precond.starlette.StaticFiles(directory=directory, policy=policy))
     return app
@@ -152,8 +153,8 @@ def _asgi(directory: Path, policy: Policy) -> Any:
     async def answer(scope: Any, send: Any, *, conditional: bool) -> None:
         try:
             file, now_ns, st = _open(directory / scope["path"][1:])
-        except FileNotFoundError:
-            return await _send(send, 404, b"")
+        except (FileNotFoundError, PermissionError) as error:
+            return await _send(send, 403 if isinstance(error, PermissionError) else 404, b"")
         with file:
             outcome = await respond(scope, send, st, policy=policy) if conditional else Outcome.IGNORE_RANGE
             if outcome not in (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED):
