@@ -39,7 +39,9 @@ def main(names: list[str]) -> int:
         (directory / "setup.cfg").write_text(SETTINGS.format(mutated="\n    ".join(MUTATED)))
         (directory / "tests" / "test_quick.py").write_text(TEST)
         mutmut(directory, "run", *names, output=None)
-        results = re.findall(r"^ *(\S+): (.+)$", mutmut(directory, "results", "--all", "true"), re.MULTILINE)
+        found = re.findall(r"^ *(\S+): (.+)$", mutmut(directory, "results", "--all", "true"), re.MULTILINE)
+        # Where names are given, the others stay as they are.
+        results = [(name, status) for name, status in found if not names or status != "not checked"]
         survivors = {
             name: changed(mutmut(directory, "show", name)) for name, status in results if status != "killed"
         }

@@ -18,7 +18,6 @@ from cases import policies
 from clients import lacking, needs, run
 from conftest import PURE
 from filesystems import as_nobody
-from precond import _fallback
 from precond._backend import look_nowait
 
 # One after another, because one of them empties the caches that the others count on.
@@ -359,11 +358,3 @@ def test_look_at_what_an_access_control_list_forbids(path: Path) -> None:
         assert os.stat(path).st_mode & 0o444 == 0o444
         warm(path)
         assert look_nowait(str(path), (), False) is None
-
-
-def test_the_plain_python_one_always_refuses(path: Path) -> None:
-    assert _fallback.look_nowait(str(path), (), False) is None  # type: ignore[func-returns-value]
-    for name in (path, str(path), os.fsencode(path)):
-        error = error_of(_fallback.stat_nowait, name, dir_fd=3, beneath=True)
-        assert type(error) is BlockingIOError
-        assert (error.errno, error.filename) == (errno.EAGAIN, os.fspath(name))
