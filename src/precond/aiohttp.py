@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["FileResponse", "static"]
 
 _CHUNK_SIZE: Final = 256 * 1024
-_DIRECTORIES: Final = ("", os.curdir, os.pardir)
 _OPTIONS: Final = frozenset(
     {"append_version", "chunk_size", "expect_handler", "follow_symlinks", "name", "show_index"}
 )
@@ -307,10 +306,18 @@ class _StaticResource(web.StaticResource):
 
         None where there is none.
         """
-        if os.path.basename(filename) == filename and filename not in _DIRECTORIES:
-            path = self._root / filename  # the root has no symbolic link in it
-        else:
-            path = self._without_links(filename)
+        if Path(filename).anchor:
+            raise web.HTTPNotFound
+        path = self._root / filename
+        if self._follows:
+            path = Path(os.path.normpath(path))
+            self._check_inside(path)
+        elif ".." in path.parts:
+            path = Path(os.path.realpath(path))
+        # The root is looked at each time too: it may have become a symbolic link since.
+        path = Path(os.path.realpath(path.parent), path.name)
+        if not self._follows:
+            self._check_inside(path)
         try:
             st = os.lstat(path)
             if stat.S_ISLNK(st.st_mode):
@@ -321,21 +328,6 @@ class _StaticResource(web.StaticResource):
         except OSError:
             return path, None
         return path, st
-
-    def _without_links(self, filename: str) -> Path:
-        """The path, of which only the last part may still be a symbolic link."""
-        if Path(filename).anchor:
-            raise web.HTTPNotFound
-        path = self._root / filename
-        if self._follows:
-            path = Path(os.path.normpath(path))
-            self._check_inside(path)
-        elif ".." in path.parts:
-            path = Path(os.path.realpath(path))
-        path = Path(os.path.realpath(path.parent), path.name)
-        if not self._follows:
-            self._check_inside(path)
-        return path
 
     def _check_inside(self, path: Path) -> None:
         if not path.is_relative_to(self._root):
