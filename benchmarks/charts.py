@@ -41,7 +41,7 @@ _STYLE: Final[Any] = {
 }
 _WIDTH: Final = 8.4  # inches
 _ROW: Final = 0.27
-_MARGIN: Final = 1.4
+_MARGIN: Final = 1.8
 
 
 class Bar(NamedTuple):
@@ -51,7 +51,9 @@ class Bar(NamedTuple):
     colour: str
 
 
-def _draw(rows: list[Bar | None], title: str, axis: str, path: Path, *, logarithmic: bool) -> None:
+def _draw(
+    rows: list[Bar | None], title: str, axis: str, measured_on: str, path: Path, *, logarithmic: bool
+) -> None:
     """Horizontal bars from top to bottom; None leaves a gap."""
     with mpl.rc_context(_STYLE):
         figure = Figure((_WIDTH, _MARGIN + _ROW * len(rows)), layout="constrained")
@@ -71,13 +73,22 @@ def _draw(rows: list[Bar | None], title: str, axis: str, path: Path, *, logarith
         else:
             axes.set_xlim(0, max(1.0, *(bar.value for _, bar in bars)) * 1.25)
         axes.axvline(1, color=TEXT, linewidth=1.2)
-        figure.supxlabel(axis, fontsize=11)  # that of the axes is cut off where it is wider than they are
+        figure.supxlabel(
+            f"{axis}\n{measured_on}", fontsize=10
+        )  # that of the axes is cut off where it is wider than they are
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
         # Neither a date nor a version: the same figures give the same bytes.
         figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
 
 
 # -- What they show ------------------------------------------------------------------------------------------
+
+
+def _measured_on(figures: Figures, *packages: str) -> str:
+    on = figures["environment"]
+    versions = ", ".join(f"{package} {on[package]}" for package in packages)
+    return f"{on['python']}, {versions}\n{on['processor']}, {on['system']}"
+
 
 _COLOURS: Final = {"stock": STOCK, "precond": OURS, "precond, nowait=False": HOP, "": TEXT}
 
@@ -98,6 +109,7 @@ def draw_servers(servers: Figures, path: Path) -> None:
         rows,
         "304 responses per second",
         "as a share of a handler of the same framework that returns a constant 304",
+        _measured_on(servers, "aiohttp", "starlette", "uvicorn"),
         path,
         logarithmic=False,
     )
@@ -128,6 +140,7 @@ def draw_decision(ratios: Figures, path: Path) -> None:
         rows,
         "Deciding that a request with If-None-Match is a 304",
         "times what an empty function with the same arguments takes",
+        _measured_on(ratios, "aiohttp", "starlette", "werkzeug", "django", "whitenoise"),
         path,
         logarithmic=True,
     )
