@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -30,3 +33,16 @@ def back_ends() -> list[ModuleType]:
 def backend(request: pytest.FixtureRequest) -> ModuleType:
     module: ModuleType = request.param
     return module
+
+
+@pytest.fixture
+def caches() -> Iterator[None]:
+    """For what counts on files in memory, or empties it: one such test at a time, of all that this user runs."""
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    with open(Path(tempfile.gettempdir(), f"precond-caches-{os.getuid()}"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -37,7 +37,7 @@ from precond import _files
 from precond.aiohttp import FileResponse
 
 # One after another, because one of them empties the caches that the others count on.
-pytestmark = pytest.mark.xdist_group("caches")
+pytestmark = pytest.mark.usefixtures("caches")
 
 WAYS = pytest.mark.parametrize("way", ["static", "FileResponse"])
 

@@ -21,7 +21,7 @@ from filesystems import as_nobody
 from precond._backend import look_nowait
 
 # One after another, because one of them empties the caches that the others count on.
-pytestmark = pytest.mark.xdist_group("caches")
+pytestmark = pytest.mark.usefixtures("caches")
 
 NUMBERS = ("st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 STAMPS = [

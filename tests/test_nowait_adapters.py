@@ -30,7 +30,7 @@ from nowait import (
 from precond import Policy
 
 # One after another, because one of them empties the caches that the others count on.
-pytestmark = pytest.mark.xdist_group("caches")
+pytestmark = pytest.mark.usefixtures("caches")
 
 
 @pytest.fixture

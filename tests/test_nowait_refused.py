@@ -14,7 +14,7 @@ from fuse import serving_stamps
 from test_nowait import LINUX
 
 # One after another, because one of them empties the caches that the others count on.
-pytestmark = pytest.mark.xdist_group("caches")
+pytestmark = pytest.mark.usefixtures("caches")
 
 # A filter of the child for itself: openat2, which has one number on all machines but a few, gives an errno.
 REFUSING = """

@@ -26,7 +26,7 @@ from precond.starlette import FileResponse, StaticFiles
 from starlette_file import PATHSEND, TAG, get, write
 
 # One after another, because one of them empties the caches that the others count on.
-pytestmark = pytest.mark.xdist_group("caches")
+pytestmark = pytest.mark.usefixtures("caches")
 
 
 @pytest.fixture
