@@ -37,7 +37,7 @@ def backend(request: pytest.FixtureRequest) -> ModuleType:
 
 @pytest.fixture
 def caches() -> Iterator[None]:
-    """For what counts on files in memory, or empties it: one such test at a time, of all that this user runs."""
+    """For what counts on files in memory, or empties it: one such test at a time, in all processes."""
     if os.name != "posix":
         yield
         return
