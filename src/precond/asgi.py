@@ -7,6 +7,8 @@
         ...
 
     app = ConditionalMiddleware(app)
+
+Nothing here opens a file.
 """
 
 from __future__ import annotations
