@@ -159,8 +159,12 @@ def run(*command: str | os.PathLike[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Without proxies: all is on this host."""
-    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    """Without proxies: all is on this host. And without the sanitizer that our own code may run under."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and name != "LD_PRELOAD"
+    }
 
 
 def free_port() -> int:
@@ -210,7 +214,7 @@ def browsing(profile: Path) -> Iterator[Page]:
     program = needs("chromium")
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=program, args=["--no-proxy-server"]
+            profile, executable_path=program, args=["--no-proxy-server"], env={**_environment()}
         )
         with context:
             yield context.pages[0]
