@@ -21,7 +21,7 @@ import os
 import stat
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 # Of what aiohttp does not document, this is all that is used here; tested with 3.11.10 to 3.14.5:
 # - web_fileresponse.CONTENT_TYPES, its table of media types, and NOSENDFILE, its switch AIOHTTP_NOSENDFILE;
@@ -37,23 +37,22 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.typedefs import LooseHeaders, PathLike
-    from typing_extensions import TypedDict, Unpack
-
-    class _Options(TypedDict, total=False):
-        append_version: bool
-        chunk_size: int
-        expect_handler: Callable[[web.Request], Awaitable[web.StreamResponse | None]] | None
-        follow_symlinks: bool
-        name: str | None
-        show_index: bool
-
+    from typing_extensions import Unpack
 
 __all__ = ["FileResponse", "static"]
 
 _CHUNK_SIZE: Final = 256 * 1024
-_OPTIONS: Final = frozenset(
-    {"append_version", "chunk_size", "expect_handler", "follow_symlinks", "name", "show_index"}
-)
+
+
+class _Options(TypedDict, total=False):
+    """Those of add_static."""
+
+    append_version: bool
+    chunk_size: int
+    expect_handler: Callable[[web.Request], Awaitable[web.StreamResponse | None]] | None
+    follow_symlinks: bool
+    name: str | None
+    show_index: bool
 
 
 class FileResponse(web.FileResponse):
@@ -355,7 +354,7 @@ def static(
     """
     _check_policy(policy)
     check_nowait(nowait)
-    if unknown := sorted(options.keys() - _OPTIONS):
+    if unknown := sorted(options.keys() - _Options.__annotations__.keys()):
         raise TypeError(f"static() has no option {unknown[0]!r}")
     if not prefix.startswith("/"):
         raise ValueError(f"prefix: expected a path that begins with '/', got {prefix!r}")

@@ -8,7 +8,7 @@
 
     app = ConditionalMiddleware(app)
 
-Nothing here opens a file.
+`stat` needs an event loop of asyncio; all else runs on any.
 """
 
 from __future__ import annotations

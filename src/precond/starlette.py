@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
     from typing_extensions import TypedDict, Unpack
 
+    from precond._types import StatResult
+
     class _Options(TypedDict, total=False):
         directory: str | os.PathLike[str] | None
         packages: list[str | tuple[str, str]] | None
@@ -56,7 +58,6 @@ if TYPE_CHECKING:
         check_dir: bool
         follow_symlink: bool
 
-    from precond._types import StatResult
 
 __all__ = ["FileResponse", "StaticFiles"]
 
