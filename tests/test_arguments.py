@@ -438,3 +438,10 @@ def test_what_would_be_ignored_is_not_looked_up(backend: ModuleType) -> None:
     environ = {"REQUEST_METHOD": "GET", "HTTP_IF_MATCH": "*", "HTTP_IF_NONE_MATCH": '"x"'}
     ignored = {"HTTP_IF_UNMODIFIED_SINCE": 1, "HTTP_IF_MODIFIED_SINCE": 1, "HTTP_IF_RANGE": 1}
     assert policy.evaluate_environ(ST, environ | ignored) is Outcome.PROCEED
+
+
+def test_what_comes_after_the_verdict_is_not_looked_up(backend: ModuleType) -> None:
+    environ = {"REQUEST_METHOD": "GET", "HTTP_IF_NONE_MATCH": "*", "HTTP_RANGE": 1, "HTTP_IF_RANGE": 1}
+    assert backend.Policy().evaluate_environ(ST, environ) is Outcome.NOT_MODIFIED
+    with pytest.raises(TypeError, match="range"):
+        backend.Policy().evaluate_environ(ST, environ | {"HTTP_IF_NONE_MATCH": '"x"'})

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ import starlette.responses
 import precond
 import precond.starlette
 from asgi_server import exchange
+from clients import needs
 from precond.starlette import FileResponse, StaticFiles
 from starlette_file import PATHSEND, TAG, get, write
 
@@ -156,12 +156,9 @@ asyncio.run(main())
 def test_the_system_calls_of_a_304_and_a_412(path: Path) -> None:
     """One stat of the file, whether it may be read, and no open; the look-up's realpath() asks besides if
     each step is a link."""
-    if shutil.which("strace") is None:
-        assert not os.environ.get("CI"), "strace is missing"
-        pytest.skip("strace is missing")
     child = CHILD.format(tests=os.path.dirname(__file__), path=str(path), tag=TAG)
     traced = subprocess.run(
-        ["strace", "-f", "-qq", "-e", "trace=%file,%desc", sys.executable, "-c", child],
+        [needs("strace"), "-f", "-qq", "-e", "trace=%file,%desc", sys.executable, "-c", child],
         capture_output=True,
         text=True,
         check=True,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aiohttp_server import TAG, write
+from clients import needs
 
 CHILD = """
 import os, sys
@@ -43,12 +42,9 @@ ACCESSES = {"access", "faccessat", "faccessat2"}
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The system calls on the file, by application and status."""
-    if shutil.which("strace") is None:
-        assert not os.environ.get("CI"), "strace is missing"
-        pytest.skip("strace is missing")
     path = write(tmp_path_factory.mktemp("served") / "file.txt")
     traced = subprocess.run(
-        ["strace", "-f", "-qq", "-e", "trace=%file", sys.executable, "-c", CHILD, str(path), TAG],
+        [needs("strace"), "-f", "-qq", "-e", "trace=%file", sys.executable, "-c", CHILD, str(path), TAG],
         capture_output=True,
         text=True,
         check=True,
