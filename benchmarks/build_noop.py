@@ -15,7 +15,12 @@ from setuptools import Distribution, Extension
 import extension
 
 _SOURCE: Final = Path(__file__).with_name("noop.pyx")
-_COMPILE_ARGS: Final = ["/O2"] if sys.platform == "win32" else ["-O3", "-DNDEBUG"]  # those of setup.py
+
+# Those of setup.py.
+_COMPILE_ARGS: Final = ["/O2"] if sys.platform == "win32" else ["-O3", "-DNDEBUG"]
+_MACROS: Final = (
+    [] if sys.platform == "win32" else [("CYTHON_INLINE", "inline __attribute__((always_inline))")]
+)
 
 
 def load() -> ModuleType:
@@ -28,7 +33,7 @@ def load() -> ModuleType:
 def build(directory: Path) -> str:
     """The compiled file, which is in this directory."""
     source = shutil.copy(_SOURCE, directory)
-    noop = Extension("noop", [source], extra_compile_args=_COMPILE_ARGS)
+    noop = Extension("noop", [source], extra_compile_args=_COMPILE_ARGS, define_macros=_MACROS)
     distribution = Distribution({"name": "noop", "ext_modules": cythonize(noop, quiet=True)})
     command = distribution.get_command_obj("build_ext")
     command.build_lib = command.build_temp = str(directory)

@@ -39,12 +39,25 @@ ETAG, DATE, RULES, CORE, PURE = "_etag.pxd", "_httpdate.pxd", "_rules.pxd", "_co
 
 BUGS = [
     Bug(
-        ETAG, "last = own.length - 1", "last = own.length - 2", "off by one where a tag as long as ours ends"
+        ETAG,
+        "            at += length\n",
+        "            at += length - 1\n",
+        "a tag as long as ours ends too early",
     ),
     Bug(
-        ETAG, "own.opaque_tag + 1, last - 1)", "own.opaque_tag + 1, last - 2)", "the last digit not compared"
+        ETAG,
+        "return perhaps_not_etagc(load_eight(last)) == 0",
+        "return True",
+        "the end of a tag not looked at",
     ),
-    Bug(ETAG, "<size_t>(end - at) <= last or ", "", "no bound before the end of a tag", sanitized=True),
+    Bug(ETAG, "while one < last:", "while one + 8 < last:", "digits in the middle not compared"),
+    Bug(
+        ETAG,
+        "<size_t>(end - at) >= length and length",
+        "length",
+        "no bound before the end of a tag",
+        sanitized=True,
+    ),
     Bug(
         ETAG,
         "while end - at >= 8:",
@@ -65,6 +78,9 @@ BUGS = [
         "not (strong and (weak or own.weak))",
         "not (not strong and (weak or own.weak))",
         "weak and strong swapped",
+    ),
+    Bug(
+        ETAG, "return not (strong and own.weak)", "return True", "our weak tag, sent back alone, in If-Match"
     ),
     Bug(ETAG, "not one.weak and not other.weak", "not one.weak", "our weak tag equal to a strong one"),
     Bug(ETAG, 'at[0] == c"W"', '(at[0] | 0x20) == c"w"', "w/ taken for W/"),
@@ -148,8 +164,8 @@ BUGS = [
     ),
     Bug(
         CORE,
-        "        _held = read_other(policy, st, &current)",
-        "        read_other(policy, st, &current)",
+        "    cdef object _held = read_stat(policy, st, &current)",
+        "    read_stat(policy, st, &current)",
         "a tag let go while it is in use",
         sanitized=True,
     ),

@@ -28,6 +28,7 @@ _LISTS: Final = {
     "blanks between two tags": f'"x"{" " * (_LENGTH - 7)},"y"',
     "one long tag": _LONG_TAG,
     "one long tag without its end": f'"{"x" * (_LENGTH - 1)}',
+    "exclamation marks": f'"{"!" * (_LENGTH - 2)}"',
     "obs-text": f'"{chr(255) * (_LENGTH - 2)}"',
     "tags that begin like ours": _repeated(f'{ETAG[:-2]}x",'),
 }

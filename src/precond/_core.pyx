@@ -374,22 +374,32 @@ cdef object read_validators(Policy policy, object given, Representation* current
     return etag
 
 
+cdef Verdict verdict_of(
+    int method, const Conditions* fields, Representation* current, const Choices* choices, int64_t now,
+) noexcept nogil:
+    """The rules, which are inline throughout, compiled once."""
+    return _rules.evaluate(<Method>method, fields, current, choices, now)
+
+
 cdef inline object decide(
     Policy policy, object st, int method, const Conditions* fields, int64_t now, bint now_given,
-    bint borrowed=False,
 ):
-    """None where the values are borrowed, and code that may run would come before the verdict."""
+    """None where the clock has to be read, or `st` is no plain stat result: that is for decide_held. Here no
+    code but ours runs, so that values may be borrowed."""
     cdef Representation current
-    cdef object _held = None
-    if not read_plain_stat(policy, st, &current):
-        if borrowed:
-            return None
-        _held = read_other(policy, st, &current)
-    if not now_given and _rules.needs_clock(fields):
-        if borrowed:
-            return None
-        now = read_now(None)
-    return outcome_of(_rules.evaluate(<Method>method, fields, &current, &policy.choices, now))
+    if not read_plain_stat(policy, st, &current) or not now_given and _rules.needs_clock(fields):
+        return None
+    return outcome_of(verdict_of(method, fields, &current, &policy.choices, now))
+
+
+cdef object decide_held(Policy policy, object st, int method, const Conditions* fields, object now_ns):
+    """For all else. Code of any kind may run, so that the caller must hold what the fields point into."""
+    cdef Representation current
+    cdef object _held = read_stat(policy, st, &current)
+    cdef int64_t now = 0
+    if now_ns is not None or _rules.needs_clock(fields):
+        now = read_now(now_ns)
+    return outcome_of(verdict_of(method, fields, &current, &policy.choices, now))
 
 
 cdef object unconditional(Policy policy, object st):
@@ -480,7 +490,8 @@ settle=None)\n--\n
             &fields, if_match, if_unmodified_since, if_none_match, if_modified_since, if_range, range,
         ):
             return PROCEED if is_plain_stat(st) else unconditional(self, st)
-        return decide(self, st, verb, &fields, now, now_ns is not None)
+        cdef object outcome = decide(self, st, verb, &fields, now, now_ns is not None)
+        return outcome if outcome is not None else decide_held(self, st, verb, &fields, now_ns)
 
     def evaluate_raw(self, st, method, headers, *, now_ns=None):
         """Like evaluate, from the header pairs of a request: ASGI's scope["headers"], aiohttp's raw_headers.
@@ -503,9 +514,11 @@ settle=None)\n--\n
             if plain:
                 if not _rules.any_field(&fields):
                     return PROCEED if is_plain_stat(st) else unconditional(self, st)
-                outcome = decide(self, st, verb, &fields, now, now_ns is not None, type(headers) is list)
+                outcome = decide(self, st, verb, &fields, now, now_ns is not None)
                 if outcome is not None:
                     return outcome
+        if plain and type(headers) is tuple:
+            return decide_held(self, st, verb, &fields, now_ns)
         if plain:
             return self.evaluate_raw(st, method, tuple(headers), now_ns=now_ns)
         return self.evaluate(st, method, now_ns=now_ns, **combine(headers))
@@ -537,6 +550,8 @@ settle=None)\n--\n
             &fields, if_match, if_unmodified_since, if_none_match, if_modified_since, None, None,
         ):
             outcome = decide(self, st, verb, &fields, now, now_ns is not None)
+            if outcome is None:
+                outcome = decide_held(self, st, verb, &fields, now_ns)
             if outcome is not PROCEED:
                 return outcome
         elif not is_plain_stat(st):
