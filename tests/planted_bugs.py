@@ -50,6 +50,7 @@ BUGS = [
         "return True",
         "the end of a tag not looked at",
     ),
+    Bug(ETAG, "(octets & 0x7F7F7F7F7F7F7F7FULL) +", "octets +", "~ behind obs-text taken for DEL"),
     Bug(ETAG, "while one < last:", "while one + 8 < last:", "digits in the middle not compared"),
     Bug(
         ETAG,

@@ -32,11 +32,11 @@ cdef inline bint is_etagc(unsigned char octet) noexcept nogil:
 cdef inline uint64_t not_etagc(uint64_t octets) noexcept nogil:
     """Of eight bytes at once: bit 7 of the first that is not an etagc is set, and none before it.
 
-    Set are those that are less than 0x21, those that are a quote, and those that 1 carries over from 0x7F; a
-    borrow or a carry goes to later bytes only, and obs-text is never set."""
+    Set are those that are less than 0x21, those that are a quote, and those that 1 carries over from 0x7F.
+    What is borrowed is borrowed by a later byte, no carry leaves its byte, and obs-text is never set."""
     cdef uint64_t quotes = (octets ^ 0x2222222222222222ULL) - 0x0101010101010101ULL
-    return ((octets - 0x2121212121212121ULL) | quotes | (octets + 0x0101010101010101ULL)) \
-        & ~octets & 0x8080808080808080ULL
+    cdef uint64_t deletes = (octets & 0x7F7F7F7F7F7F7F7FULL) + 0x0101010101010101ULL
+    return ((octets - 0x2121212121212121ULL) | quotes | deletes) & ~octets & 0x8080808080808080ULL
 
 
 cdef inline const unsigned char* opaque_tag_end(
