@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 import sys
+from itertools import cycle
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -177,6 +178,40 @@ def test_an_application_s_own_validators_are_literal(backend: ModuleType) -> Non
     assert backend.Policy(last_modified=False).last_modified(given) == 784_111_777
     assert policy.etag(Validators()) is None
     assert policy.last_modified(Validators()) is None
+
+
+def test_validators_that_change_are_read_once(backend: ModuleType) -> None:
+    class Changing(Validators):
+        __slots__ = ()
+        dates = cycle([None, "Sun, 06 Nov 1994 08:49:37 GMT"])
+
+        @property
+        def last_modified(self) -> str | None:
+            return next(self.dates)
+
+    policy = backend.Policy()
+    assert [policy.last_modified(Changing()) for _ in range(4)] == [None, 784_111_777] * 2
+
+
+@pytest.mark.parametrize(
+    "ask, answer",
+    [("validators", Validators()), ("etag", f'"{1 << 90:x}-1"'), ("last_modified", -(-(1 << 90) // 10**9))],
+)
+def test_what_becomes_validators_is_asked_for_its_class_once(
+    backend: ModuleType, ask: str, answer: Any
+) -> None:
+    class Becoming:
+        st_mtime_ns = 1 << 90
+        st_size = 1
+
+        def __init__(self) -> None:
+            self.classes = iter([Becoming])
+
+        @property
+        def __class__(self) -> Any:
+            return next(self.classes, Validators)
+
+    assert getattr(backend.Policy(), ask)(Becoming()) == answer
 
 
 @pytest.mark.parametrize("value", [None, 5, ["x"]])

@@ -102,6 +102,7 @@ cdef extern from "Python.h":
 cdef object STAT_RESULT = os.stat_result
 cdef object tuple_new = tuple.__new__
 cdef object NS = 1_000_000_000
+cdef int64_t NO_DATE = INT64_MIN  # which no HTTP-date is
 
 # Where a stat_result keeps its nanoseconds: built of the numbers 0, 1, 2, …, each field holds its own index.
 # The first ten fields are the tuple that one sees; those of nanoseconds are hidden behind them.
@@ -310,10 +311,11 @@ cdef inline object read_stat(Policy policy, object st, Representation* current):
 
 cdef object read_other(Policy policy, object st, Representation* current):
     if st is None:
-        current.exists = current.has_etag = current.has_date = current.has_stamp = False
+        current.exists = current.has_etag = current.has_date = current.has_stamp = current.given = False
         return None
     if isinstance(st, Validators):
         current.has_stamp = False
+        current.given = True
         return read_validators(policy, st, current)
     return read_numbers(policy, stat_number(st, policy.stamp_name), stat_number(st, "st_size"), current)
 
@@ -337,6 +339,7 @@ cdef object read_wide_numbers(Policy policy, object stamp, object size, Represen
     """Tag and date beyond 64 bits. Such a stamp is never settled, but one with such a size may be."""
     cdef bytes opaque_tag = b'"%x-%x"' % (stamp, size)
     current.has_stamp = INT64_MIN <= stamp <= INT64_MAX
+    current.given = False
     current.etag.opaque_tag = <const unsigned char*>PyBytes_AS_STRING(opaque_tag)
     current.etag.length = PyBytes_GET_SIZE(opaque_tag)
     current.has_date = policy.choices.last_modified and stamp >= _rules.FIRST_MODIFICATION * NS
@@ -371,6 +374,7 @@ cdef object read_validators(Policy policy, object given, Representation* current
             raise ValueError(_types.NOT_A_DATE.format(last_modified))
     else:
         current.has_date = False
+        current.date = NO_DATE
     return etag
 
 
@@ -594,7 +598,7 @@ settle=None)\n--\n
         cdef Representation current
         cdef int64_t now = read_now(now_ns)
         cdef object _held = read_stat(self, st, &current)
-        cdef bint given = not current.has_stamp and isinstance(st, Validators)
+        cdef bint given = not current.has_stamp and current.given
         cdef object etag = None
         cdef object last_modified = None
         if current.has_etag and (given or current.has_stamp and _rules.settled_etag(
@@ -630,10 +634,10 @@ settle=None)\n--\n
         cdef object _held = read_stat(self, st, &current)
         if not current.exists:
             raise type_error("st", _types.EXPECTED_REPRESENTATION, st)
-        if isinstance(st, Validators):
-            return None if st.last_modified is None else current.date
         if current.has_stamp:
             return _rules.whole_seconds(current.stamp)
+        if current.given:
+            return None if current.date == NO_DATE else current.date
         return -(-stat_number(st, self.stamp_name) // NS)  # beyond 64 bits
 
 

@@ -431,20 +431,21 @@ def _read_stat(st: StatResult, stamp_name: str) -> tuple[int, int]:
 
 def _read_validators(given: Validators) -> tuple[_EntityTag | None, int | None]:
     """An application's own validators, which are literal too."""
+    own_etag, own_date = given.etag, given.last_modified
     etag = date = None
-    if given.etag is not None:
-        if not isinstance(given.etag, str):
-            raise type_error("st.etag", "str or None", given.etag)
-        match = _ENTITY_TAG.fullmatch(_value(given.etag, "st.etag"))
+    if own_etag is not None:
+        if not isinstance(own_etag, str):
+            raise type_error("st.etag", "str or None", own_etag)
+        match = _ENTITY_TAG.fullmatch(_value(own_etag, "st.etag"))
         if match is None:
-            raise ValueError(NOT_AN_ETAG.format(given.etag))
+            raise ValueError(NOT_AN_ETAG.format(own_etag))
         etag = match[2], match[1] is not None
-    if given.last_modified is not None:
-        if not isinstance(given.last_modified, str):
-            raise type_error("st.last_modified", "str or None", given.last_modified)
-        date = _parse_imf_fixdate(_value(given.last_modified, "st.last_modified"))
+    if own_date is not None:
+        if not isinstance(own_date, str):
+            raise type_error("st.last_modified", "str or None", own_date)
+        date = _parse_imf_fixdate(_value(own_date, "st.last_modified"))
         if date is None:
-            raise ValueError(NOT_A_DATE.format(given.last_modified))
+            raise ValueError(NOT_A_DATE.format(own_date))
     return etag, date
 
 

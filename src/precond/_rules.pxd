@@ -69,6 +69,7 @@ cdef struct Representation:
     bint has_etag
     bint has_date
     bint has_stamp
+    bint given  # where there is no stamp: whether by an application's own validators
     int64_t stamp
     int64_t size
     int64_t date
