@@ -153,7 +153,16 @@ def test_an_application_s_malformed_tag_is_found(
     assert str(caught.value).endswith(f", got {etag!r}")
 
 
-@pytest.mark.parametrize("date", ["", "x", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "x",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Fri, 31 Dec 9999 23:59:60 GMT",  # in a year that cannot be written
+    ],
+)
 def test_an_application_s_malformed_date_is_found(backend: ModuleType, date: str) -> None:
     with pytest.raises(
         ValueError, match=rf"^st\.last_modified: expected a date as format_http_date\(\) gives, got {date!r}$"

@@ -370,7 +370,7 @@ cdef object read_validators(Policy policy, object given, Representation* current
         read_value(last_modified, "st.last_modified", &field)
         if field.length != _httpdate.HTTP_DATE_LENGTH or not _httpdate.parse_imf_fixdate(
             field.value, &current.date,
-        ):
+        ) or current.date > LAST:
             raise ValueError(_types.NOT_A_DATE.format(last_modified))
     else:
         current.has_date = False

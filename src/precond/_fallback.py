@@ -444,7 +444,7 @@ def _read_validators(given: Validators) -> tuple[_EntityTag | None, int | None]:
         if not isinstance(own_date, str):
             raise type_error("st.last_modified", "str or None", own_date)
         date = _parse_imf_fixdate(_value(own_date, "st.last_modified"))
-        if date is None:
+        if date is None or date > LAST_SECOND:
             raise ValueError(NOT_A_DATE.format(own_date))
     return etag, date
 
