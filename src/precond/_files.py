@@ -22,6 +22,7 @@ from precond._backend import look_nowait
 from precond._coding import EXTENSIONS, accepted
 from precond._ranges import byte_range
 from precond._serving import SETTLE_WAIT, NotRegularError, is_readable, open_regular, settles_soon, stat_again
+from precond._types import LAST_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,7 +223,7 @@ def _representation(question: Question, now_ns: int, st: StatResult) -> StatResu
     date = question.policy.validators(st, now_ns=now_ns).last_modified
     if question.last_modified is not None:
         seconds = parse_http_date(question.last_modified)
-        date = None if seconds is None else format_http_date(seconds)
+        date = None if seconds is None or seconds > LAST_SECOND else format_http_date(seconds)
     return Validators(etag, date)
 
 
