@@ -14,6 +14,7 @@ from cases import cases, make_file, policies
 from filesystems import as_nobody
 from nowait import (
     ALL,
+    AT_ONCE,
     CONDITIONS,
     DATE,
     OLD,
@@ -26,6 +27,7 @@ from nowait import (
     check,
     count_hops,
     starlette_file,
+    starlette_static,
 )
 from precond import Policy
 
@@ -110,9 +112,10 @@ def test_a_status_that_has_no_preconditions(tmp_path: Path, path: Path, hops: li
 
 @pytest.mark.parametrize("fields", [{}, {"Range": "bytes=0-9"}, {"Range": "bytes=0-9", "If-Range": TAG}])
 def test_what_has_no_condition_does_not_pay(
-    both: tuple[Ask, Ask], path: Path, fields: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    both: tuple[Ask, Ask], path: Path, kind: Any, fields: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    never(monkeypatch)
+    if kind is not starlette_static:
+        never(monkeypatch)
     assert check(both, "file.txt", fields, at_once=False).status in (200, 206)
 
 
@@ -131,9 +134,22 @@ def never(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"If-None-Match": '"other"'}, {"If-Match": TAG}, {"If-Match": "*"}])
-def test_a_200(both: tuple[Ask, Ask], path: Path, fields: dict[str, str]) -> None:
+def test_a_200(both: tuple[Ask, Ask], path: Path, kind: Any, fields: dict[str, str]) -> None:
     assert check(both, "file.txt", fields, at_once=False).status == 200
-    assert check(both, "file.txt", fields, "HEAD", at_once=False).status == 200
+    assert check(both, "file.txt", fields, "HEAD", at_once=kind is starlette_static).status == 200
+
+
+@pytest.mark.parametrize(("method", "thread", "at_once"), [("GET", 2, 1), ("HEAD", 1, 0)])
+def test_a_200_of_starlette_saves_the_job_of_the_look_up(
+    tmp_path: Path, path: Path, hops: list[object], method: str, thread: int, at_once: int
+) -> None:
+    """Starlette takes four jobs for a small file: the look-up, and to open, read and close it."""
+    with both_ways(starlette_static, tmp_path, hops) as (without, with_thread):
+        expected = with_thread("file.txt", {}, method)
+        reply = without("file.txt", {}, method)
+        assert reply.sent == expected.sent
+        assert expected.hops == thread
+        assert reply.hops == (at_once if AT_ONCE else thread)
 
 
 def test_what_is_not_in_memory(both: tuple[Ask, Ask], path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

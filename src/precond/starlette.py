@@ -131,10 +131,13 @@ class FileResponse(StarletteFileResponse):
                 raise self._unavailable(error) from None
             if outcome in _FINAL:
                 await self._instead(outcome, file.stat_result, file.now_ns)(scope, receive, send)
+                return
+            if not _is_head(scope):
+                send = _in_full(send, self.path)
+            if file.content is not None:
+                await self._whole(file, file.content)(scope, receive, send)
             else:
                 response = self._of(file, file if file.is_open else self.path)
-                if not _is_head(scope):
-                    send = _in_full(send, self.path)
                 await super(FileResponse, response).__call__(self._decided(scope, outcome), receive, send)
 
     def _at_once(self, scope: Scope) -> Response | None:
@@ -164,6 +167,7 @@ class FileResponse(StarletteFileResponse):
         """The one job of a thread: stat the file and open it, and evaluate by what each of them finds.
 
         What was opened may be another file by now, and what had passed by the first stat need not pass again.
+        What goes out in one piece is read here too: Starlette opens, reads and closes it in three more jobs.
         """
         if not file.has_stat:
             file.stat()
@@ -173,7 +177,15 @@ class FileResponse(StarletteFileResponse):
             if outcome in _FINAL or not _reads(scope):
                 return outcome
         file.open()
-        return self._evaluate(file.stat_result, scope, file.now_ns)
+        outcome = self._evaluate(file.stat_result, scope, file.now_ns)
+        if self._is_one_piece(file, self._decided(scope, outcome)) and not self._settles_soon(file):
+            file.read()
+        return outcome
+
+    def _is_one_piece(self, file: _File, scope: Scope) -> bool:
+        by_path = "http.response.pathsend" in scope.get("extensions", {})
+        whole = not by_path and "range" not in Headers(scope=scope)
+        return whole and file.stat_result.st_size <= self.chunk_size
 
     def _evaluate(self, st: StatResult, scope: Scope, now_ns: int | None = None) -> Outcome:
         if scope["type"] != "http" or not self._is_success():
@@ -224,6 +236,11 @@ class FileResponse(StarletteFileResponse):
         response.background = self.background
         return response
 
+    def _whole(self, file: _File, content: bytes) -> Response:
+        response = Response(content, self.status_code, background=self.background)
+        response.raw_headers = self._copy(file.stat_result, file.now_ns).raw_headers
+        return response
+
     def _decided(self, scope: Scope, outcome: Outcome) -> Scope:
         """The scope, without the fields that have been evaluated or must be ignored."""
         spent = {b"if-range"}
@@ -250,7 +267,7 @@ class StaticFiles(StarletteStaticFiles):
         self.nowait = nowait
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if self.nowait and _is_conditional(scope):
+        if self.nowait:
             at_once = self._at_once(path, scope)
             if at_once is not None:
                 return at_once
@@ -276,7 +293,7 @@ class StaticFiles(StarletteStaticFiles):
         return self._instead(outcome, stat_result)
 
     def _at_once(self, path: str, scope: Scope) -> Response | None:
-        """The response where it is 304 or 412, and found without waiting.
+        """The response, where the file is found without waiting.
 
         It is what lookup_path and file_response lead to: a file in the first directory is the one that is
         served, and without `..` or a symbolic link in its path it is in there.
@@ -291,11 +308,14 @@ class StaticFiles(StarletteStaticFiles):
             or own.file_response is not StaticFiles.file_response
         ):
             return None
-        st = look_nowait(os.path.join(self.all_directories[0], path), (), True)
+        full_path = os.path.join(self.all_directories[0], path)
+        st = look_nowait(full_path, (), True)
         if st is None:
             return None
         outcome = self.policy.evaluate_raw(st, scope["method"], scope["headers"])
-        return self._instead(outcome, st) if outcome in _FINAL else None
+        if outcome in _FINAL:
+            return self._instead(outcome, st)
+        return self._file_response(full_path, cast("os.stat_result", st), 200)
 
     def _instead(self, outcome: Outcome, st: StatResult) -> Response:
         response = Response(status_code=int(outcome))
@@ -332,6 +352,7 @@ class _File:
 
     def __init__(self, path: str | os.PathLike[str], st: os.stat_result | None) -> None:
         self.now_ns: int | None = None
+        self.content: bytes | None = None
         self._path = path
         self._stat = st
         self._descriptor = -1
@@ -363,6 +384,11 @@ class _File:
     def open(self) -> None:
         self.now_ns = time.time_ns()
         self._descriptor, self._stat = open_regular(self._path)
+
+    def read(self) -> None:
+        """Read it in whole, but for what it has grown by since it was opened, and close it."""
+        with open(self, "rb") as file:  # type: ignore[call-overload]
+            self.content = file.read(self.stat_result.st_size)
 
     def check_readable(self) -> None:
         """Where it cannot be read, opening says why, or that it is gone."""
