@@ -79,7 +79,7 @@ def test_no_way_out_by_an_absolute_name(root: Path, follow: bool) -> None:
 def test_names_that_windows_reads_otherwise(
     app: StaticFiles, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(precond.wsgi, "_FORBIDDEN", "\0\\:")
+    monkeypatch.setattr(precond.wsgi, "_FORBIDDEN", frozenset("\0\\:"))
     assert is_404(call(app, path))
 
 

@@ -48,7 +48,7 @@ _CONDITIONS: Final = (
 )
 
 # No file has these in its name; on Windows they lead out of the directory, or to another stream of the file.
-_FORBIDDEN: Final = "\0" if os.sep == "/" else "\0\\:"
+_FORBIDDEN: Final = frozenset("\0" if os.sep == "/" else "\0\\:")
 
 
 # -- Files ---------------------------------------------------------------------------------------------------
@@ -110,6 +110,7 @@ class StaticFiles(FileServer):
     ) -> None:
         super().__init__(policy, headers)
         self._directory = _absolute(directory, "directory")
+        self._beneath = os.path.join(self._directory, "")
         if not os.path.isdir(self._directory):
             raise ValueError(f"directory: there is no directory {self._directory!r}")
         if index is not None and (index in ("", ".", "..") or os.path.basename(index) != index):
@@ -138,12 +139,13 @@ class StaticFiles(FileServer):
 
     def _find(self, names: list[str]) -> tuple[str, os.stat_result]:
         """Where the names lead, and what is there: an lstat for each of them."""
-        path = os.path.join(self._directory, *names)
+        beneath = self._beneath
+        path = beneath + os.sep.join(names)
         if self._follow_symlinks or not names:
             return path, os.stat(path)
-        at = self._directory
         for name in names:
-            at = os.path.join(at, name)
+            at = beneath + name
+            beneath = at + os.sep
             st = os.lstat(at)
             # A reparse point of Windows can be a link that is not called one.
             if stat.S_ISLNK(st.st_mode) or getattr(st, "st_reparse_tag", None):
@@ -182,11 +184,12 @@ def _names(path_info: str) -> list[str]:
     """The names in a path, of which the last one is empty after a slash; FileNotFoundError where one of them
     leads elsewhere than down."""
     try:
-        path = os.fsdecode(path_info.encode("latin-1"))  # PEP 3333: bytes, as text of Latin-1
+        # PEP 3333: bytes, as text of Latin-1
+        path = path_info if path_info.isascii() else os.fsdecode(path_info.encode("latin-1"))
     except UnicodeError:
         raise _absent(path_info) from None
     start, *names = path.split("/")
-    if start or "" in names[:-1] or "." in names or ".." in names or any(c in path for c in _FORBIDDEN):
+    if start or "" in names[:-1] or "." in names or ".." in names or not _FORBIDDEN.isdisjoint(path):
         raise _absent(path_info)
     return names
 
