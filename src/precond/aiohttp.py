@@ -102,7 +102,7 @@ class FileResponse(web.FileResponse):
         answer = self._answer_at_once(request)
         if answer is None:
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(None, find_answer, self._asked_for, self._question(request))
+            answer = await loop.run_in_executor(None, self._answer, request)
         if answer.varies:
             _add_vary(self.headers)
         if answer.part is None:
@@ -124,6 +124,13 @@ class FileResponse(web.FileResponse):
         if self._nowait and _is_conditional(request):
             return find_answer_at_once(self._asked_for, self._question(request))
         return None
+
+    def _answer(self, request: web.BaseRequest) -> Answer:
+        """By one look where that is enough, and the event loop has not looked yet."""
+        question = self._question(request)
+        looks = not self._nowait and _is_conditional(request)
+        at_once = find_answer_at_once(self._asked_for, question) if looks else None
+        return at_once or find_answer(self._asked_for, question)
 
     def _asks_still(self, asked: Question, request: web.BaseRequest) -> bool:
         """Whether no middleware has set something since: `asked == self._question(request)`, but faster."""
@@ -268,6 +275,10 @@ class _StaticResource(web.StaticResource):
         As in aiohttp, what is outside the root is raised here, where middlewares see it, and it is for the
         response to tell that a file is missing.
         """
+        if not self._nowait and _is_conditional(request):
+            response = self._look_up_at_once(request)
+            if response is not None:
+                return response
         now_ns = time.time_ns()
         try:
             path, st = self._locate(request.match_info["filename"])

@@ -253,8 +253,9 @@ class StaticFiles(StarletteStaticFiles):
     """Starlette's StaticFiles, with all preconditions evaluated, on GET and HEAD of files that are there.
 
     policy      which validators are sent and honoured, and how dates are compared
-    nowait      that of FileResponse. Always looked up in a thread are a path with a symbolic link in it, in
-                the directory too, and all where a subclass has its own lookup_path or file_response
+    nowait      look files up in the event loop where that takes no waiting (precond.stat_nowait), those of a
+                200 too; with False always in a thread. Always looked up there are a path with a symbolic link
+                in it, in the directory too, and all where a subclass has its own lookup_path or file_response
     options     as for starlette.staticfiles.StaticFiles: directory, packages, html, check_dir, follow_symlink
 
     A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called.
@@ -292,30 +293,40 @@ class StaticFiles(StarletteStaticFiles):
             return self._file_response(full_path, None, status_code)  # which says how it cannot be read
         return self._instead(outcome, stat_result)
 
-    def _at_once(self, path: str, scope: Scope) -> Response | None:
-        """The response, where the file is found without waiting.
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """As Starlette's, by one look where that is enough, and the event loop has not looked yet."""
+        found = None if self.nowait else self._look(path)
+        return super().lookup_path(path) if found is None else (found[0], cast("os.stat_result", found[1]))
 
-        It is what lookup_path and file_response lead to: a file in the first directory is the one that is
-        served, and without `..` or a symbolic link in its path it is in there.
-        """
-        own = type(self)
-        if (
-            scope["method"] not in ("GET", "HEAD")
-            or not self.all_directories
-            or ".." in path
-            or path.startswith(("/", "\\"))
-            or own.lookup_path is not StarletteStaticFiles.lookup_path
-            or own.file_response is not StaticFiles.file_response
-        ):
+    def _at_once(self, path: str, scope: Scope) -> Response | None:
+        """The response, where the file is found without waiting."""
+        found = self._look(path) if scope["method"] in ("GET", "HEAD") else None
+        if found is None:
             return None
-        full_path = os.path.join(self.all_directories[0], path)
-        st = look_nowait(full_path, (), True)
-        if st is None:
-            return None
+        full_path, st = found
         outcome = self.policy.evaluate_raw(st, scope["method"], scope["headers"])
         if outcome in _FINAL:
             return self._instead(outcome, st)
         return self._file_response(full_path, cast("os.stat_result", st), 200)
+
+    def _look(self, path: str) -> tuple[str, StatResult] | None:
+        """What Starlette's lookup_path leads to, where that is a file that is found without waiting.
+
+        A file in the first directory is the one that is served, and without `..` or a symbolic link in its
+        path it is in there.
+        """
+        own = type(self)
+        if (
+            not self.all_directories
+            or ".." in path
+            or path.startswith(("/", "\\"))
+            or own.lookup_path is not StaticFiles.lookup_path
+            or own.file_response is not StaticFiles.file_response
+        ):
+            return None
+        full_path = f"{os.fspath(self.all_directories[0])}{os.sep}{path}"  # os.path.join takes a microsecond
+        st = look_nowait(full_path, (), True)
+        return None if st is None else (full_path, st)
 
     def _instead(self, outcome: Outcome, st: StatResult) -> Response:
         response = Response(status_code=int(outcome))
