@@ -320,8 +320,7 @@ class StaticFiles(StarletteStaticFiles):
             not self.all_directories
             or ".." in path
             or path.startswith(("/", "\\"))
-            or own.lookup_path is not StaticFiles.lookup_path
-            or own.file_response is not StaticFiles.file_response
+            or (own.lookup_path, own.file_response) != _AS_WRITTEN
         ):
             return None
         full_path = f"{os.fspath(self.all_directories[0])}{os.sep}{path}"  # os.path.join takes a microsecond
@@ -343,6 +342,10 @@ class StaticFiles(StarletteStaticFiles):
         self, path: str | os.PathLike[str], stat_result: os.stat_result | None, status_code: int
     ) -> FileResponse:
         return _StaticFile(path, status_code, stat_result=stat_result, policy=self.policy, nowait=self.nowait)
+
+
+_AS_WRITTEN: Final = StaticFiles.lookup_path, StaticFiles.file_response
+"""Neither overridden nor replaced."""
 
 
 class _StaticFile(FileResponse):
