@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,19 @@ asyncio.run(main())
 """
 
 
+def in_one_line(traced: str) -> Iterator[str]:
+    """Each call, also where that of another thread was written in the middle of it."""
+    begun = {}
+    for line in traced.splitlines():
+        thread, _, call = line.partition("] ") if line.startswith("[pid") else ("", "", line)
+        if call.endswith(" <unfinished ...>"):
+            begun[thread] = call.removesuffix(" <unfinished ...>")
+        elif call.startswith("<... "):
+            yield begun.pop(thread, "") + call.partition(" resumed>")[2]
+        else:
+            yield call
+
+
 def test_the_system_calls_of_a_304_and_a_412(path: Path) -> None:
     """One stat of the file, whether it may be read, and no open; the look-up's realpath() asks besides if
     each step is a link."""
@@ -167,7 +181,7 @@ def test_the_system_calls_of_a_304_and_a_412(path: Path) -> None:
     )
     calls: list[str] = []
     of_answer: dict[str, list[str]] = {}
-    for line in traced.stderr.splitlines():
+    for line in in_one_line(traced.stderr):
         if '"/answered/' in line:
             of_answer[line.partition('"/answered/')[2].partition('"')[0]] = calls
             calls = []
