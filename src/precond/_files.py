@@ -25,7 +25,7 @@ from precond._serving import SETTLE_WAIT, NotRegularError, is_readable, open_reg
 from precond._types import LAST_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from precond._types import StatResult
 
@@ -69,6 +69,23 @@ class Question(NamedTuple):
     @property
     def wants_content(self) -> bool:
         return self.method not in ("HEAD", "CONNECT") and self.status not in (204, 304)
+
+    def representation(self, now_ns: int, st: StatResult) -> StatResult | Validators:
+        """What is evaluated: the file, or what the application says in its place.
+
+        What is malformed is no validator.
+        """
+        if self.etag is None and self.last_modified is None:
+            return st
+        etag: str | None = self.policy.etag(st)
+        if self.etag is not None:
+            tags = parse_etags(self.etag)
+            etag = str(tags[0]) if isinstance(tags, tuple) and len(tags) == 1 else None
+        date = self.policy.validators(st, now_ns=now_ns).last_modified
+        if self.last_modified is not None:
+            seconds = parse_http_date(self.last_modified)
+            date = None if seconds is None or seconds > LAST_SECOND else format_http_date(seconds)
+        return Validators(etag, date)
 
 
 class Answer(NamedTuple):
@@ -116,20 +133,28 @@ def find_answer(
     return answer._replace(coding=coding, varies=varies)
 
 
-def find_answer_at_once(path: str, question: Question, *, no_symlinks: bool = False) -> Answer | None:
+def find_answer_at_once(
+    path: str,
+    method: str,
+    headers: Sequence[tuple[bytes, bytes]],
+    policy: Policy,
+    representation: Callable[[int, StatResult], StatResult | Validators] | None = None,
+    *,
+    no_symlinks: bool = False,
+) -> Answer | None:
     """The answer where it is 304 or 412 and found without waiting; None where find_answer is to look.
 
+    For a 2xx that would not be compressed.
+
+    representation  that of a question whose application has set a validator
     no_symlinks     leave a path with a symbolic link in it to find_answer too
     """
-    if question.compressed or not question.succeeds:
-        return None
     now_ns = time.time_ns()
     st = look_nowait(path, _SIBLINGS, no_symlinks)
     if st is None:
         return None
-    policy = question.policy
-    representation = _representation(question, now_ns, st)
-    outcome = policy.evaluate_raw(representation, question.method, question.headers, now_ns=now_ns)
+    evaluated = st if representation is None else representation(now_ns, st)
+    outcome = policy.evaluate_raw(evaluated, method, headers, now_ns=now_ns)
     if outcome is Outcome.NOT_MODIFIED:
         return Answer(304, None, 0, policy.validators(st, now_ns=now_ns))
     if outcome is Outcome.PRECONDITION_FAILED:
@@ -198,7 +223,7 @@ def _evaluate(question: Question, now_ns: int, st: StatResult) -> Answer:
     part: range | None = range(st.st_size)
     if not question.succeeds:
         return Answer(status, part)
-    representation = _representation(question, now_ns, st)
+    representation = question.representation(now_ns, st)
     outcome = policy.evaluate_raw(representation, question.method, question.headers, now_ns=now_ns)
     if outcome in _FINAL:
         status, part = int(outcome), None
@@ -207,24 +232,6 @@ def _evaluate(question: Question, now_ns: int, st: StatResult) -> Answer:
         if asked is not None:
             status, part = (206, asked) if asked else (416, None)
     return Answer(status, part, st.st_size, policy.validators(st, now_ns=now_ns))
-
-
-def _representation(question: Question, now_ns: int, st: StatResult) -> StatResult | Validators:
-    """What is evaluated: the file, or what the application says in its place.
-
-    What is malformed is no validator.
-    """
-    if question.etag is None and question.last_modified is None:
-        return st
-    etag: str | None = question.policy.etag(st)
-    if question.etag is not None:
-        tags = parse_etags(question.etag)
-        etag = str(tags[0]) if isinstance(tags, tuple) and len(tags) == 1 else None
-    date = question.policy.validators(st, now_ns=now_ns).last_modified
-    if question.last_modified is not None:
-        seconds = parse_http_date(question.last_modified)
-        date = None if seconds is None or seconds > LAST_SECOND else format_http_date(seconds)
-    return Validators(etag, date)
 
 
 def _requested_range(value: str, size: int) -> range | None:

@@ -90,7 +90,7 @@ class FileResponse(web.FileResponse):
         self._chunk_size = chunk_size
         self._policy = policy
         self._nowait = nowait
-        self._answered: tuple[Question, Answer] | None = None
+        self._answered: tuple[web.BaseRequest, Answer] | None = None
 
     @functools.cached_property
     def _path(self) -> Path:  # type: ignore[override]
@@ -119,28 +119,33 @@ class FileResponse(web.FileResponse):
         if self._answered is not None:
             asked, answer = self._answered
             self._answered = None
-            if self._asks_still(asked, request):
+            if asked is request and self._is_plain():
                 return answer
-        if self._nowait and _is_conditional(request):
-            return find_answer_at_once(self._asked_for, self._question(request))
-        return None
+        return self._look_at_once(request) if self._nowait and _is_conditional(request) else None
 
     def _answer(self, request: web.BaseRequest) -> Answer:
         """By one look where that is enough, and the event loop has not looked yet."""
-        question = self._question(request)
         looks = not self._nowait and _is_conditional(request)
-        at_once = find_answer_at_once(self._asked_for, question) if looks else None
-        return at_once or find_answer(self._asked_for, question)
+        answer = self._look_at_once(request) if looks else None
+        return answer or find_answer(self._asked_for, self._question(request))
 
-    def _asks_still(self, asked: Question, request: web.BaseRequest) -> bool:
-        """Whether no middleware has set something since: `asked == self._question(request)`, but faster."""
+    def _look_at_once(self, request: web.BaseRequest) -> Answer | None:
+        if self._is_plain():
+            return find_answer_at_once(self._asked_for, request.method, request.raw_headers, self._policy)
+        question = self._question(request)
+        if question.compressed or not question.succeeds:
+            return None
+        return find_answer_at_once(
+            self._asked_for, question.method, question.headers, question.policy, question.representation
+        )
+
+    def _is_plain(self) -> bool:
+        """Whether neither application nor middleware has set what the answer depends on."""
+        headers = self.headers
         return (
-            asked.headers is request.raw_headers
-            and asked.method == request.method
-            and asked.status == self.status
-            and asked.compressed == self.compression
-            and asked.etag == self.headers.get(hdrs.ETAG)
-            and asked.last_modified == self.headers.get(hdrs.LAST_MODIFIED)
+            self.status == 200
+            and not self.compression
+            and (not headers or (hdrs.ETAG not in headers and hdrs.LAST_MODIFIED not in headers))
         )
 
     def _question(self, request: web.BaseRequest) -> Question:
@@ -287,8 +292,7 @@ class _StaticResource(web.StaticResource):
         if st is not None and stat.S_ISDIR(st.st_mode):
             return None
         response = self._response(path)
-        question = response._question(request)
-        response._answered = question, find_answer(os.fspath(path), question, now_ns, st)
+        response._answered = request, find_answer(os.fspath(path), response._question(request), now_ns, st)
         return response
 
     def _look_up_at_once(self, request: web.Request) -> FileResponse | None:
@@ -300,12 +304,12 @@ class _StaticResource(web.StaticResource):
         if ".." in filename or filename.startswith("/"):
             return None
         path = self._beneath + filename
-        question = Question(request.method, request.raw_headers, self._policy, 200, False, None, None)
-        answer = find_answer_at_once(path, question, no_symlinks=True)
+        headers = request.raw_headers
+        answer = find_answer_at_once(path, request.method, headers, self._policy, no_symlinks=True)
         if answer is None:
             return None
         response = self._response(path)
-        response._answered = question, answer
+        response._answered = request, answer
         return response
 
     def _response(self, path: PathLike) -> FileResponse:
