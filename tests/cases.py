@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,8 @@ _VECTORS: Final[list[dict[str, Any]]] = json.loads(
 # Where a vector needs a clock, this one stands for any time in this half of the century.
 _LONG_AFTER: Final = 1_800_000_000 * 10**9
 _LARGEST: Final = 1_000_000
+
+_MAKING: Final = threading.Lock()
 
 _STATUS: Final = {"IGNORE_RANGE": 200, "NOT_MODIFIED": 304, "PRECONDITION_FAILED": 412}
 
@@ -81,9 +84,10 @@ def content(size: int) -> bytes:
 def make_file(directory: Path, case: Case) -> Path:
     """The file of a case, made where it is not there yet; cases of one stat share it."""
     path = directory / f"{case.mtime_ns}-{case.size}.bin"
-    if not path.exists():
-        path.write_bytes(content(case.size))
-        os.utime(path, ns=(case.mtime_ns, case.mtime_ns))
+    with _MAKING:
+        if not path.exists():
+            path.write_bytes(content(case.size))
+            os.utime(path, ns=(case.mtime_ns, case.mtime_ns))
     if path.stat().st_mtime_ns != case.mtime_ns:
         pytest.skip(f"this file system cannot hold the stamp {case.mtime_ns}")
     return path
