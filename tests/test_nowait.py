@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -42,14 +43,15 @@ def path(tmp_path: Path) -> Path:
 
 
 def warm(path: Any, **options: Any) -> Any:
-    """stat_nowait, of what os.stat has just brought into memory."""
-    os.stat(path, dir_fd=options.get("dir_fd"))
-    try:
-        return precond.stat_nowait(path, **options)
-    except BlockingIOError:
-        if sys.platform == "linux" and precond.stat_nowait.__module__ != "precond._fallback":
-            lacking("openat2 with RESOLVE_CACHED (Linux 5.12) is not to be had here")
-        raise
+    """stat_nowait, of what os.stat has just brought into memory. Asked again: while a directory on the way
+    changes, Linux answers as a system without the call does always."""
+    for _ in range(20):
+        os.stat(path, dir_fd=options.get("dir_fd"))
+        with contextlib.suppress(BlockingIOError):
+            return precond.stat_nowait(path, **options)
+    if sys.platform == "linux" and precond.stat_nowait.__module__ != "precond._fallback":
+        lacking("openat2 with RESOLVE_CACHED (Linux 5.12) is not to be had here")
+    raise BlockingIOError
 
 
 def numbers(st: Any) -> tuple[int, ...]:
