@@ -19,6 +19,18 @@ settings.load_profile("precond")
 PURE = os.environ.get("PRECOND_NO_EXTENSIONS", "0") not in ("", "0")
 
 
+# For pytest-run-parallel, whose threads have one tmp_path each, but share all that fixtures made.
+CHANGES_FILES = pytest.mark.thread_unsafe(reason="changes files that a fixture made for all threads")
+CHANGES_PROCESS = pytest.mark.thread_unsafe(reason="changes or counts what all threads of a process share")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Hypothesis expects to see the same again of an example, whatever other threads do meanwhile."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.thread_unsafe(reason="Hypothesis draws the examples"))
+
+
 def back_ends() -> list[ModuleType]:
     """All that are to be tested: the compiled one is left out by PRECOND_NO_EXTENSIONS alone, and must not be
     missing by accident."""

@@ -33,6 +33,7 @@ from aiohttp_server import (
 )
 from cases import content
 from clients import needs
+from conftest import CHANGES_FILES
 from precond import _files
 from precond.aiohttp import FileResponse
 
@@ -57,6 +58,7 @@ def port(request: pytest.FixtureRequest, path: Path) -> Iterator[int]:
 # -- Descriptors and threads ---------------------------------------------------------------------------------
 
 
+@CHANGES_FILES
 def test_concurrent_requests_and_deletions(port: int, path: Path) -> None:
     stop = threading.Event()
 

@@ -35,6 +35,7 @@ from aiohttp_server import (
     write,
 )
 from cases import content
+from conftest import CHANGES_FILES, CHANGES_PROCESS
 from filesystems import as_nobody
 from precond import _files
 from precond.aiohttp import FileResponse
@@ -59,6 +60,7 @@ def port(request: pytest.FixtureRequest, path: Path) -> Iterator[int]:
 
 @pytest.mark.parametrize("fields", CONDITIONS)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
+@CHANGES_FILES
 def test_404_comes_first(port: int, path: Path, fields: list[tuple[str, str]], method: str) -> None:
     path.unlink()
     answer = ask(port, FILE, method, fields)
@@ -74,6 +76,7 @@ def test_paths_that_cannot_be_are_missing(path: Path, name: str) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
 @pytest.mark.parametrize("of", ["file", "directory"])
 @WAYS
+@CHANGES_PROCESS
 def test_403_comes_first(tmp_path: Path, way: str, of: str) -> None:
     directory = tmp_path / "served"
     directory.mkdir()
@@ -122,6 +125,7 @@ SPECIAL = pytest.mark.parametrize(
 
 @SPECIAL
 @pytest.mark.parametrize("fields", CONDITIONS)
+@CHANGES_FILES
 def test_what_is_no_regular_file_is_forbidden(
     port: int, path: Path, make: Callable[[Path], None], fields: list[tuple[str, str]]
 ) -> None:
@@ -336,6 +340,7 @@ def test_a_file_that_shrinks_ends_the_connection(
 
 
 @pytest.mark.parametrize("head", ["HTTP/1.1", "HTTP/1.0"])
+@CHANGES_FILES
 def test_compressed_content_that_is_cut_off_does_not_look_whole(path: Path, head: str) -> None:
     def respond() -> FileResponse:
         response = FileResponse(path)

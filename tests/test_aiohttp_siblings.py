@@ -14,6 +14,7 @@ from aiohttp import web
 import precond
 from aiohttp_server import FILE, OLD, SIZE, TAG, ask, serving_file, serving_response, write
 from cases import content
+from conftest import CHANGES_FILES
 from precond.aiohttp import FileResponse
 
 
@@ -85,6 +86,7 @@ def test_siblings(
     assert ask(port, FILE, fields=[*fields, ("Range", "bytes=900-")]).fields["vary"] == "Accept-Encoding"
 
 
+@CHANGES_FILES
 def test_a_file_of_which_only_a_sibling_is_there(port: int, path: Path, siblings: dict[str, Path]) -> None:
     path.unlink()
     assert ask(port, FILE, fields=[("Accept-Encoding", "gzip")]).status == 200
@@ -92,6 +94,7 @@ def test_a_file_of_which_only_a_sibling_is_there(port: int, path: Path, siblings
     assert (answer.status, answer.fields["vary"]) == (404, "Accept-Encoding")
 
 
+@CHANGES_FILES
 def test_a_symbolic_link_is_no_sibling(
     port: int, path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -126,6 +129,7 @@ def compressed(path: Path, force: web.ContentCoding | None = None) -> FileRespon
     return response
 
 
+@CHANGES_FILES
 def test_compression_on_the_way(path: Path) -> None:
     accepting = [("Accept-Encoding", "deflate")]
     with serving_response(lambda: compressed(path)) as port:

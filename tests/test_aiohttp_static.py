@@ -15,6 +15,7 @@ from aiohttp import web
 import precond
 from aiohttp_server import FILE, SIZE, TAG, ask, serving, serving_static, write
 from cases import content
+from conftest import CHANGES_FILES
 from precond.aiohttp import FileResponse, static
 
 WITH_LINKS = pytest.mark.skipif(os.name != "posix", reason="not everyone may make links elsewhere")
@@ -90,6 +91,7 @@ def test_names_that_stay_inside(port: int, path: str) -> None:
 
 
 @WITH_LINKS
+@CHANGES_FILES
 def test_symbolic_links(root: Path) -> None:
     (root / "to-file").symlink_to(root / "file.txt")
     (root / "to-below").symlink_to("below", target_is_directory=True)
@@ -114,6 +116,7 @@ def test_symbolic_links(root: Path) -> None:
 
 
 @WITH_LINKS
+@CHANGES_FILES
 def test_the_target_of_a_link_is_what_is_served(root: Path) -> None:
     (root / "latest").symlink_to("file.txt")
     with serving_static(root) as port:

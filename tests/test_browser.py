@@ -14,6 +14,8 @@ import pytest
 
 from clients import ADAPTERS, JUST_AFTER, Origin, browsing, serving, shown
 
+pytestmark = pytest.mark.thread_unsafe(reason="a browser in front of one origin, whose requests are counted")
+
 OLD = "the first version"
 NEW = "the other version"  # of the same size
 MEDIA_SECONDS = 100

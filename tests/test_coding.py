@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import CHANGES_FILES
 from precond._coding import accepted, guessed_type
 from precond.wsgi import StaticFiles
 from wsgi_call import Reply, call
@@ -177,11 +178,13 @@ def test_siblings_are_only_looked_for_where_asked(root: Path) -> None:
     assert "vary" not in reply.names()
 
 
+@CHANGES_FILES
 def test_a_sibling_alone_is_not_the_file(root: Path, app: StaticFiles) -> None:
     (root / "style.css").unlink()
     assert call(app, "/style.css", accept_encoding="gzip").status == 404
 
 
+@CHANGES_FILES
 def test_what_is_no_regular_file_is_no_sibling(root: Path, app: StaticFiles) -> None:
     (root / "style.css.br").unlink()
     (root / "style.css.br").mkdir()

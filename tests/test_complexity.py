@@ -9,8 +9,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 import hostile
 from clients import needs
+
+pytestmark = pytest.mark.thread_unsafe(reason="counts instructions in a process of its own")
 
 LIMIT = 10.5  # times the instructions, for ten times the bytes
 

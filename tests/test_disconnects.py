@@ -30,7 +30,10 @@ REQUESTS = {
     "HEAD": "HEAD",
 }
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc"),
+    pytest.mark.thread_unsafe(reason="counts the descriptors of the process"),
+]
 
 
 class Server(NamedTuple):

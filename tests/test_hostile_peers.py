@@ -21,6 +21,7 @@ import pytest
 import precond
 from aiohttp_server import OLD, TAG, write
 from cases import Answer
+from conftest import CHANGES_FILES, CHANGES_PROCESS
 from filesystems import as_nobody
 from precond import DEFAULT, Outcome
 from stale_servers import ADAPTERS, Connections
@@ -185,6 +186,7 @@ def test_fields_of_64_kib(served: Served, keyword: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["3", "4"])
+@CHANGES_FILES
 def test_many_that_read_nothing(served: Served, name: str) -> None:
     """More of them than waitress has threads; who asks meanwhile does not wait for them."""
     os.truncate(write(served.directory / name), BIG)
@@ -282,6 +284,7 @@ async def ask_again_and_again(port: int, storm: Storm, requests: int, at_once: i
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@CHANGES_PROCESS
 def test_a_thousand_at_once_while_files_change_vanish_and_may_not_be_read(
     served: Served, adapter: str
 ) -> None:

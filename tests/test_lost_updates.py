@@ -17,6 +17,8 @@ import pytest
 import precond
 from wsgi_call import CONTENT, DATE, STAMP, TAG, environ, run, write
 
+pytestmark = pytest.mark.thread_unsafe(reason="has clients in threads of its own, and one store")
+
 _SPEC = importlib.util.spec_from_file_location(
     "file_store", Path(__file__).parent.with_name("examples") / "file_store.py"
 )

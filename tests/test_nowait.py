@@ -17,7 +17,7 @@ import filesystems
 import precond
 from cases import policies
 from clients import lacking, needs, run
-from conftest import PURE
+from conftest import CHANGES_FILES, CHANGES_PROCESS, PURE
 from filesystems import as_nobody
 from precond._backend import look_nowait
 
@@ -150,6 +150,7 @@ def error_of(function: Callable[..., Any], *args: Any, **options: Any) -> OSErro
 
 @LINUX
 @pytest.mark.parametrize("of", [str, os.fsencode, Path])
+@CHANGES_FILES
 def test_errors_are_those_of_os_stat(path: Path, of: Callable[[str], Any]) -> None:
     warm(path)
     (path.parent / "loop").symlink_to("loop")
@@ -166,6 +167,7 @@ def test_errors_are_those_of_os_stat(path: Path, of: Callable[[str], Any]) -> No
 
 
 @LINUX
+@CHANGES_PROCESS
 def test_a_directory_that_is_closed(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir()
@@ -198,6 +200,7 @@ def test_dir_fd(path: Path, dir_fd: int) -> None:
 
 
 @LINUX
+@CHANGES_FILES
 def test_beneath(path: Path, dir_fd: int) -> None:
     below = path.parent / "below"
     below.mkdir()
@@ -237,6 +240,7 @@ def test_what_was_never_looked_up_is_not_read(tmp_path: Path) -> None:
 
 
 @LINUX
+@CHANGES_PROCESS
 def test_what_was_dropped_from_memory(tmp_path: Path) -> None:
     switch = "/proc/sys/vm/drop_caches"
     if os.geteuid() or not os.access(switch, os.W_OK):
@@ -270,6 +274,7 @@ def refuses(path: Path) -> bool:
 
 
 @LINUX
+@CHANGES_PROCESS
 def test_descriptors_are_closed(path: Path, dir_fd: int) -> None:
     warm(path)
     (path.parent / "there.gz").write_bytes(b"")
@@ -286,6 +291,7 @@ def test_descriptors_are_closed(path: Path, dir_fd: int) -> None:
 
 
 @LINUX
+@CHANGES_PROCESS
 def test_no_descriptor_to_be_had(path: Path) -> None:
     """Says nothing about the file, and is over when one is to be had again."""
     import resource
@@ -324,6 +330,7 @@ def test_many_threads(path: Path) -> None:
 
 
 @LINUX
+@CHANGES_FILES
 def test_look(path: Path) -> None:
     warm(path)
     for sibling in (".br", ".gz"):
@@ -344,6 +351,7 @@ def test_look(path: Path) -> None:
 
 
 @LINUX
+@CHANGES_PROCESS
 def test_look_at_what_may_not_be_read(path: Path) -> None:
     path.chmod(0o600)
     with as_nobody(path):
@@ -353,6 +361,7 @@ def test_look_at_what_may_not_be_read(path: Path) -> None:
 
 
 @LINUX
+@CHANGES_PROCESS
 def test_look_at_what_an_access_control_list_forbids(path: Path) -> None:
     """The bits of the mode say that all may read it."""
     run(needs("setfacl"), "-m", "u:65534:---", path)

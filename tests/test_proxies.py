@@ -12,6 +12,8 @@ from aiohttp_server import ask
 from cases import Answer
 from clients import FIRST, JUST_AFTER, Origin, serving, until
 
+pytestmark = pytest.mark.thread_unsafe(reason="one proxy with one origin, whose requests are counted")
+
 DATA = b"0123456789" * 500
 TAG = f'"{FIRST:x}-{len(DATA):x}"'
 WEAK = f"W/{TAG}"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import CHANGES_FILES
 from precond._ranges import BLOCK, FilePart, byte_range
 
 SIZE = 10_000
@@ -128,18 +129,21 @@ def file(tmp_path: Path) -> Iterator[io.FileIO]:
         yield file
 
 
+@CHANGES_FILES
 def test_the_blocks_of_a_part_are_its_bytes(file: io.FileIO) -> None:
     blocks = list(FilePart(file, range(5, 5 + 2 * BLOCK)))
     assert [len(block) for block in blocks] == [BLOCK, BLOCK]
     assert b"".join(blocks) == CONTENT[5 : 5 + 2 * BLOCK]
 
 
+@CHANGES_FILES
 def test_no_bytes(file: io.FileIO) -> None:
     part = FilePart(file, range(7, 7))
     assert part.read() == part.read(10) == b""
     assert list(part) == []
 
 
+@CHANGES_FILES
 def test_reading(file: io.FileIO) -> None:
     part = FilePart(file, range(10, 30))
     assert part.read(8) == CONTENT[10:18]
@@ -156,6 +160,7 @@ def test_reading(file: io.FileIO) -> None:
     assert part.read() == b""
 
 
+@CHANGES_FILES
 def test_what_was_added_is_not_sent(file: io.FileIO) -> None:
     part = FilePart(file, range(len(CONTENT)))
     file.seek(0, 2)
@@ -165,6 +170,7 @@ def test_what_was_added_is_not_sent(file: io.FileIO) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 100, BLOCK, len(CONTENT) - 1])
+@CHANGES_FILES
 def test_a_file_that_became_shorter_is_an_error(file: io.FileIO, left: int) -> None:
     part = FilePart(file, range(len(CONTENT)))
     file.truncate(left)
@@ -174,6 +180,7 @@ def test_a_file_that_became_shorter_is_an_error(file: io.FileIO, left: int) -> N
     assert b"".join(blocks) == CONTENT[:left]
 
 
+@CHANGES_FILES
 def test_closing_and_no_descriptor(file: io.FileIO) -> None:
     part = FilePart(file, range(3))
     assert not hasattr(part, "fileno")

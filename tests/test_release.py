@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from conftest import CHANGES_FILES
+
 TOOLS = Path(__file__).parent.parent / ".ci"
 if not TOOLS.is_dir():
     pytest.skip("a source distribution has no .ci", allow_module_level=True)
@@ -55,6 +57,7 @@ def write(root: Path, changelog: str) -> None:
     (root / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
 
 
+@CHANGES_FILES
 def test_a_changelog_as_it_should_be(root: Path) -> None:
     assert release.check_changelog(root) == []
     write(root, CHANGELOG.replace("## [Unreleased]\n", ""))
@@ -72,6 +75,7 @@ def test_a_changelog_as_it_should_be(root: Path) -> None:
         ("### Added\n\n- Something.\n", "", "[1.2.0] is empty"),
     ],
 )
+@CHANGES_FILES
 def test_a_changelog_that_is_not_ready(root: Path, old: str, new: str, problem: str) -> None:
     assert old in CHANGELOG
     write(root, CHANGELOG.replace(old, new))
@@ -86,6 +90,7 @@ def test_the_tag_is_the_version(root: Path, capsys: pytest.CaptureFixture[str]) 
         assert capsys.readouterr().out == f"the tag is {tag}, the version 1.2.0\n"
 
 
+@CHANGES_FILES
 def test_what_is_released_is_committed_on_main_and_new(root: Path) -> None:
     def git(*arguments: str) -> None:
         author = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")

@@ -35,6 +35,8 @@ from stale_mount import NoMountError
 from stale_servers import ADAPTERS, STOCK, Server, serving
 from stale_world import ASKINGS, SCENARIOS, SENDS, Ask, Asking, Client, World
 
+pytestmark = pytest.mark.thread_unsafe(reason="has threads of its own, which share files")
+
 
 class Place(NamedTuple):
     stamps: str

@@ -29,6 +29,8 @@ from stale_model import (
 )
 from stale_model_servers import SERVERS, shortest, table
 
+pytestmark = pytest.mark.thread_unsafe(reason="searches a model, which has nothing of threads")
+
 TICKS = {"1 ns": 1, "4 ms": 4 * MS, "1 s": NS, "2 s": 2 * NS}
 DOCS = Path(__file__).parents[1] / "docs"
 BY_DATE: tuple[Ask, ...] = ("date", "range by date")

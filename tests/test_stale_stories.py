@@ -24,6 +24,8 @@ from clients import browsing, lacking, shown, until
 from stale_driver import directory_of
 from stale_mount import NoMountError
 
+pytestmark = pytest.mark.thread_unsafe(reason="a browser, and files that are saved in one second")
+
 OLD, NEW = b"the first version", b"the other version"
 SAVES = 10
 

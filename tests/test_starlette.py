@@ -20,6 +20,7 @@ import precond
 import precond.starlette
 from asgi_server import ask, serving
 from cases import cases, check, content, fetch, make_file, policies
+from conftest import CHANGES_FILES
 from precond.starlette import FileResponse, StaticFiles
 from starlette_file import OLD, OWN, PATHSEND, SINCE, SIZE, TAG, get, write
 
@@ -172,6 +173,7 @@ def test_a_date_of_the_application_wins(path: Path) -> None:
     assert get(app, {"If-Modified-Since": later}).fields == {"accept-ranges": "bytes", "etag": TAG}
 
 
+@CHANGES_FILES
 def test_the_date_guards_a_young_file_with_an_entity_tag_of_the_application(path: Path) -> None:
     """A date that is too young to be sent is evaluated all the same."""
     write(path, b"new", time.time_ns() + 3600 * 10**9)
@@ -203,6 +205,7 @@ def test_a_2xx_has_preconditions_and_no_ranges(path: Path) -> None:
     assert (sent.status, sent.body, sent.fields["etag"]) == (203, content(SIZE), TAG)
 
 
+@CHANGES_FILES
 def test_a_response_answers_again_and_again(path: Path) -> None:
     app = FileResponse(path)
     assert get(app, {"Range": "bytes=0-9"}).body == content(SIZE)[:10]

@@ -18,6 +18,7 @@ import precond
 import precond.starlette
 from asgi_server import serving
 from cases import content
+from conftest import CHANGES_FILES
 from precond.starlette import FileResponse, StaticFiles
 from starlette_file import OLD, OWN, PATHSEND, SINCE, SIZE, TAG, get, write
 
@@ -78,6 +79,7 @@ def test_a_range_is_of_the_opened_file_with_pathsend_too(
     assert (sent.body, sent.fields["etag"]) == (b"ne", f'"{OLD + 10**9:x}-3"')
 
 
+@CHANGES_FILES
 def test_what_was_opened_is_sent_though_it_is_replaced(app: Any, path: Path) -> None:
     async def replace(message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -160,6 +162,7 @@ class SmallChunks(FileResponse):
 
 @pytest.mark.parametrize("ranges", [None, "bytes=0-49", "bytes=0-9,20-49"])
 @pytest.mark.parametrize("left", [0, 5, 10, 15])
+@CHANGES_FILES
 def test_a_file_that_shrinks_leaves_the_response_incomplete(
     path: Path, ranges: str | None, left: int
 ) -> None:
@@ -175,6 +178,7 @@ def test_a_file_that_shrinks_leaves_the_response_incomplete(
 
 
 @pytest.mark.parametrize("asked", [None, "bytes=0-"])
+@CHANGES_FILES
 def test_bytes_that_a_file_grows_by_are_not_sent(path: Path, asked: str | None) -> None:
     async def grow(message: Any) -> None:
         if message["type"] == "http.response.start":

@@ -23,6 +23,7 @@ import precond
 import precond.starlette
 from asgi_server import exchange
 from clients import needs
+from conftest import CHANGES_PROCESS
 from precond.starlette import FileResponse, StaticFiles
 from starlette_file import PATHSEND, TAG, get, write
 
@@ -93,6 +94,7 @@ needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="desc
     ],
     ids=lambda headers: "-".join(headers.values()),
 )
+@CHANGES_PROCESS
 def test_no_descriptor_is_left(app: Any, path: Path, headers: dict[str, str]) -> None:
     for more in ({}, PATHSEND):
         get(app, headers, **more)

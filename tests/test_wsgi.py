@@ -15,6 +15,7 @@ import pytest
 import precond
 import precond._wsgi
 import precond.wsgi
+from conftest import CHANGES_FILES
 from precond.wsgi import FileApp, StaticFiles
 from wsgi_call import CONTENT, DATE, STAMP, TAG, call, environ, is_404, make_root, run, write
 
@@ -69,6 +70,7 @@ def test_head_has_the_fields_of_get(app: StaticFiles, fields: dict[str, str]) ->
     assert reply.fields == call(app, "/page.html").fields
 
 
+@CHANGES_FILES
 def test_empty_file(root: Path, app: StaticFiles) -> None:
     write(root / "empty", b"")
     reply = call(app, "/empty")
@@ -373,6 +375,7 @@ def test_file_app(root: Path) -> None:
     assert "etag" not in call(typed, "/").names()
 
 
+@CHANGES_FILES
 def test_the_file_of_a_file_app_comes_and_goes(root: Path) -> None:
     app = FileApp(root / "later")
     assert is_404(call(app, "/", if_match='"x"'))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import precond.wsgi
+from conftest import CHANGES_FILES, CHANGES_PROCESS
 from precond.wsgi import FileApp, StaticFiles
 from wsgi_call import call, environ, is_404, make_root, write
 
@@ -84,6 +85,7 @@ def test_names_that_windows_reads_otherwise(
 
 
 @posix
+@CHANGES_FILES
 def test_names_are_bytes(root: Path, app: StaticFiles) -> None:
     for name in ("caf\u00e9".encode(), b"a\\b:c", b" "):
         write(Path(os.fsdecode(os.fsencode(root) + b"/" + name)))
@@ -91,6 +93,7 @@ def test_names_are_bytes(root: Path, app: StaticFiles) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no bytes that are not UTF-8")
+@CHANGES_FILES
 def test_names_are_any_bytes(root: Path, app: StaticFiles) -> None:
     write(Path(os.fsdecode(os.fsencode(root) + b"/\xff\xfe")))
     assert call(app, "/\xff\xfe").status == 200
@@ -103,6 +106,7 @@ def symlink(target: Path, link: Path) -> None:
         pytest.skip("Windows lets only some users make symbolic links")
 
 
+@CHANGES_FILES
 def test_symlinks(root: Path) -> None:
     inside, outside = StaticFiles(root), StaticFiles(root, follow_symlinks=True)
     symlink(root / "page.html", root / "inside.html")
@@ -125,6 +129,7 @@ def test_symlinks(root: Path) -> None:
         assert is_404(call(outside, path))
 
 
+@CHANGES_FILES
 def test_the_directory_may_be_a_symlink(root: Path) -> None:
     symlink(root, root.with_name("link"))
     symlink(root / "page.html", root / "inside.html")
@@ -160,6 +165,7 @@ def unprivileged() -> Iterator[None]:
 
 
 @posix
+@CHANGES_PROCESS
 def test_403() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -186,6 +192,7 @@ def test_403() -> None:
 # -- Directories ---------------------------------------------------------------------------------------------
 
 
+@CHANGES_FILES
 def test_index(root: Path) -> None:
     app = StaticFiles(root, index="index.html")
     assert call(app, "/sub/").body == b"index"
