@@ -337,6 +337,18 @@ def test_pathsend(app: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert get(app, {"If-None-Match": TAG}, **PATHSEND).messages[1]["type"] == "http.response.body"
 
 
+@pytest.mark.parametrize(
+    ("size", "chunks"), [(2**18, [2**18]), (2**18 + 1, [2**18, 1]), (2**19, [2**18, 2**18, 0])]
+)
+def test_chunks_are_of_256_kib(tmp_path: Path, size: int, chunks: list[int]) -> None:
+    large = tmp_path / "large.bin"
+    large.write_bytes(content(size))
+    os.utime(large, (1_700_000_000, 1_700_000_000))
+    sent = get(FileResponse(large))
+    assert [len(message["body"]) for message in sent.messages[1:]] == chunks
+    assert sent.body == content(size)
+
+
 def test_the_chunk_size_of_a_subclass_counts(path: Path) -> None:
     class Small(FileResponse):
         chunk_size = 50

@@ -83,6 +83,9 @@ class FileResponse(StarletteFileResponse):
     sent: a file that is replaced in between goes out with those of its predecessor.
     """
 
+    chunk_size = 256 * 1024
+    """Bytes read at a time, each in a job of a thread. Starlette's 64 KiB make four times as many."""
+
     def __init__(
         self,
         path: str | os.PathLike[str],
