@@ -1,7 +1,7 @@
 """What one would otherwise call: peers' own functions, with all that they take as arguments made beforehand.
 
 So the entity-tag and the date of the file, which ours makes of the stat result in every call, are given to
-Starlette (`is_not_modified`), Werkzeug and Django ready-made. The comparison favours them.
+Starlette (`is_not_modified`), WhiteNoise, Werkzeug and Django ready-made. The comparison favours them.
 """
 
 from __future__ import annotations
@@ -100,6 +100,11 @@ def django_request(environ: dict[str, Any]) -> WSGIRequest:
 
 def whitenoise_file(st: os.stat_result) -> StaticFile:
     return StaticFile(PATH, [], stat_cache={PATH: st})
+
+
+def whitenoise_is_not_modified(st: os.stat_result, environ: dict[str, Any]) -> bool:
+    """The decision from a stat result, as WhiteNoise makes it with autorefresh."""
+    return bool(whitenoise_file(st).is_not_modified(environ))
 
 
 def whitenoise_entries(st: os.stat_result) -> dict[None, FileEntry]:

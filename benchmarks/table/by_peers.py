@@ -77,9 +77,18 @@ def django_request(fields: dict[str, str]) -> dict[str, Call]:
 
 
 def whitenoise(fields: dict[str, str]) -> dict[str, Call]:
-    """If-Match it does not know, nor lists: it compares the whole value with the tag that it has."""
+    """If-Match it does not know, nor lists: it compares the whole value with its tag.
+
+    That is made beforehand, or by each request with autorefresh.
+    """
     if "if-match" in fields or "," in fields.get("if-none-match", ""):
         return {}
     variables = environ(with_others(_own(fields, WHITENOISE_ETAG)))
-    not_modified = WHITENOISE_FILE.is_not_modified
-    return {"whitenoise is_not_modified": Call(not_modified, (variables,), read=of_not_modified)}
+    return {
+        "whitenoise is_not_modified": Call(
+            WHITENOISE_FILE.is_not_modified, (variables,), read=of_not_modified
+        ),
+        "whitenoise, of a stat": Call(
+            peers.whitenoise_is_not_modified, (ST, variables), read=of_not_modified
+        ),
+    }
