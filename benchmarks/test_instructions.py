@@ -8,7 +8,7 @@ import build_noop
 import instructions
 from clients import needs
 from table import GROUPS
-from table.calls import NOOP
+from table.calls import CYTHON, NOOP
 
 
 def test_counts_the_function_of_the_call(tmp_path: Path) -> None:
@@ -17,3 +17,10 @@ def test_counts_the_function_of_the_call(tmp_path: Path) -> None:
     counts = instructions.counts(module, GROUPS["parse_http_date"].calls[NOOP], tmp_path)
     assert "__pyx_pw_4noop_1parse_http_date" in counts
     assert 10 < sum(counts.values()) < 1000
+
+
+def test_sees_functions_that_are_inlined_elsewhere(tmp_path: Path) -> None:
+    needs("valgrind")
+    copy = instructions.without_inlining(tmp_path)
+    counts = instructions.counts(copy, GROUPS["evaluate: If-None-Match"].calls[CYTHON], tmp_path)
+    assert {"_rules.evaluate", "_rules.if_none_match", "_etag.write_etag"} <= set(counts)
