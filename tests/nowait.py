@@ -99,9 +99,9 @@ def aiohttp_static(directory: Path, hops: list[object], **options: Any) -> Itera
 
 
 @contextmanager
-def aiohttp_file(directory: Path, hops: list[object], **options: Any) -> Iterator[Ask]:
+def aiohttp_file(directory: Path, hops: list[object], of: Any = Path, **options: Any) -> Iterator[Ask]:
     async def handler(request: Any) -> Any:
-        return precond.aiohttp.FileResponse(directory / request.match_info["name"], **options)
+        return precond.aiohttp.FileResponse(of(directory / request.match_info["name"]), **options)
 
     app = aiohttp_server.web.Application()
     app.router.add_get("/{name:.*}", handler)
@@ -133,9 +133,9 @@ def starlette_static(directory: Path, hops: list[object], **options: Any) -> Ite
 
 
 @contextmanager
-def starlette_file(directory: Path, hops: list[object], **options: Any) -> Iterator[Ask]:
+def starlette_file(directory: Path, hops: list[object], of: Any = Path, **options: Any) -> Iterator[Ask]:
     async def endpoint(request: Any) -> Any:
-        return precond.starlette.FileResponse(directory / request.path_params["name"], **options)
+        return precond.starlette.FileResponse(of(directory / request.path_params["name"]), **options)
 
     yield over_asgi(Starlette(routes=[Route("/files/{name:path}", endpoint)]), hops)
 

@@ -333,6 +333,8 @@ def test_a_handler_may_prepare_the_response_itself(path: Path) -> None:
 def test_arguments() -> None:
     with pytest.raises(TypeError, match=r"policy: expected precond\.Policy, got str"):
         FileResponse("x", policy="weak")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^path: expected str or os\.PathLike\[str\], got bytes$"):
+        FileResponse(b"x")  # type: ignore[arg-type]
     response = FileResponse(Path("x"), 16, 201, "Made", {"X-Own": "1"})
     assert (response.status, response.reason, response.headers["X-Own"]) == (201, "Made", "1")
     assert isinstance(response, web.FileResponse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import errno
 import os
 import pickle
@@ -131,6 +132,23 @@ def test_headers_are_pairs(backend: ModuleType, headers: Any, got: str) -> None:
 def test_headers_are_pairs_of_bytes(backend: ModuleType, pair: Any) -> None:
     with pytest.raises(TypeError, match=r"^headers: expected str or bytes, got "):
         backend.Policy().evaluate_raw(ST, "GET", [pair])
+
+
+class Environ(dict[str, object]):
+    """Some servers and middlewares have one of their own, which PEP 3333 does not allow."""
+
+    def get(self, key: str, default: object = None) -> object:
+        raise AssertionError("not a dict's own")
+
+    __missing__ = __getitem__ = get
+
+
+def test_environ_may_be_a_subclass_of_dict(backend: ModuleType) -> None:
+    fields = {"REQUEST_METHOD": "GET", "HTTP_IF_NONE_MATCH": "*", "HTTP_RANGE": "bytes=0-"}
+    for kind in (collections.OrderedDict, Environ):
+        assert backend.Policy().evaluate_environ(ST, kind(fields)) is Outcome.NOT_MODIFIED
+        others = kind(fields, HTTP_IF_NONE_MATCH='"x"', HTTP_IF_RANGE='"x"')
+        assert backend.Policy().evaluate_environ(ST, others) is Outcome.IGNORE_RANGE
 
 
 def test_environ_is_a_dict_with_a_method(backend: ModuleType) -> None:

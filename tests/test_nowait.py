@@ -117,6 +117,14 @@ def test_sizes_and_kinds(tmp_path: Path) -> None:
         assert numbers(warm(path)) == numbers(os.stat(path))
 
 
+class TextPath(str):
+    """As some packages have them."""
+
+
+class BytesPath(bytes):
+    """The same of bytes."""
+
+
 @LINUX
 def test_what_it_gives_is_small_and_immutable(path: Path) -> None:
     st = warm(path)
@@ -131,7 +139,7 @@ def test_what_it_gives_is_small_and_immutable(path: Path) -> None:
 
 
 @LINUX
-@pytest.mark.parametrize("of", [str, os.fsencode, Path])
+@pytest.mark.parametrize("of", [str, TextPath, os.fsencode, lambda name: BytesPath(os.fsencode(name)), Path])
 def test_names(tmp_path: Path, of: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("x", "caf\xe9", "\u65e5\u672c", "\udcff", "a" * 255):

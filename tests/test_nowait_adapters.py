@@ -31,6 +31,7 @@ from nowait import (
     starlette_static,
 )
 from precond import Policy, _backend
+from test_nowait import TextPath
 
 # One after another, because one of them empties the caches that the others count on.
 pytestmark = pytest.mark.usefixtures("caches")
@@ -88,6 +89,14 @@ def test_no_thread_is_asked(both: tuple[Ask, Ask], path: Path, fields: dict[str,
     reply = check(both, "file.txt", fields, method, at_once=True)
     assert reply.status == (412 if "If-Match" in fields or "If-Unmodified-Since" in fields else 304)
     assert reply.body == b""
+
+
+@pytest.mark.parametrize("of", [str, TextPath, Path])
+@pytest.mark.parametrize("kind", [aiohttp_file, starlette_file])
+def test_paths_of_any_type(tmp_path: Path, path: Path, kind: Any, hops: list[object], of: Any) -> None:
+    with both_ways(kind, tmp_path, hops, of=of) as pair:
+        assert check(pair, "file.txt", {"If-None-Match": TAG}, at_once=True).status == 304
+        assert check(pair, "file.txt", {}, at_once=False).body == path.read_bytes()
 
 
 def test_what_the_application_sets(tmp_path: Path, path: Path, hops: list[object]) -> None:

@@ -631,24 +631,25 @@ class Policy:
         """
         if not isinstance(environ, dict):
             raise type_error("environ", "dict", environ)
-        method = environ.get("REQUEST_METHOD")
+        look_up = dict.get  # of a subclass too, as in C
+        method = look_up(environ, "REQUEST_METHOD")
         if method is None:
             raise ValueError(NO_METHOD)
         # What would be ignored (RFC 9110 sections 13.1.3 to 13.1.5), or comes after the verdict (13.2.2), is
         # not looked up.
-        if_match, if_none_match = environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH")
+        if_match, if_none_match = look_up(environ, "HTTP_IF_MATCH"), look_up(environ, "HTTP_IF_NONE_MATCH")
         outcome = self.evaluate(
             st,
             method,
             if_match=if_match,
-            if_unmodified_since=environ.get("HTTP_IF_UNMODIFIED_SINCE") if if_match is None else None,
+            if_unmodified_since=look_up(environ, "HTTP_IF_UNMODIFIED_SINCE") if if_match is None else None,
             if_none_match=if_none_match,
-            if_modified_since=environ.get("HTTP_IF_MODIFIED_SINCE") if if_none_match is None else None,
+            if_modified_since=look_up(environ, "HTTP_IF_MODIFIED_SINCE") if if_none_match is None else None,
             now_ns=now_ns,
         )
-        if outcome is not Outcome.PROCEED or (range := environ.get("HTTP_RANGE")) is None:
+        if outcome is not Outcome.PROCEED or (range := look_up(environ, "HTTP_RANGE")) is None:
             return outcome
-        if_range = environ.get("HTTP_IF_RANGE")
+        if_range = look_up(environ, "HTTP_IF_RANGE")
         return self.evaluate(st, method, if_range=if_range, range=range, now_ns=now_ns)
 
     def explain(
@@ -773,7 +774,7 @@ def stat_nowait(path: FilePath, *, dir_fd: int | None = None, beneath: bool = Fa
     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
 
 
-def look_nowait(path: str, siblings: tuple[bytes, ...], no_symlinks: bool) -> None:
+def look_nowait(path: str | bytes, siblings: tuple[bytes, ...], no_symlinks: bool) -> None:
     """stat_nowait for the adapters: of a regular file that may be read and has no siblings, else None.
 
     siblings    what may stand after the path in the names of files that would have a say in the answer

@@ -89,7 +89,12 @@ cdef int look(
 
 
 cdef inline bytes encoded_path(object path):
-    cdef bytes encoded = path if isinstance(path, bytes) else PyUnicode_EncodeFSDefault(path)
+    """Plain bytes, of a subclass of str or bytes too."""
+    cdef bytes encoded
+    if isinstance(path, bytes):
+        encoded = PyBytes_FromStringAndSize(PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
+    else:
+        encoded = PyUnicode_EncodeFSDefault(path)
     if strlen(PyBytes_AS_STRING(encoded)) != <size_t>PyBytes_GET_SIZE(encoded):
         raise ValueError(_types.NUL_IN_PATH)
     return encoded
@@ -138,7 +143,7 @@ def stat_nowait(path, *, dir_fd=None, beneath=False):
     PyErr_SetFromErrnoWithFilenameObject(OSError, path)
 
 
-def look_nowait(str path not None, tuple siblings not None, bint no_symlinks):
+def look_nowait(path, tuple siblings not None, bint no_symlinks):
     """stat_nowait for the adapters: of a regular file that may be read and has no siblings, else None.
 
     siblings    what may stand after the path in the names of files that would have a say in the answer

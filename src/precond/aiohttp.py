@@ -86,7 +86,7 @@ class FileResponse(web.FileResponse):
         web.StreamResponse.__init__(self, status=status, reason=reason, headers=headers)
         _check_policy(policy)
         check_nowait(nowait)
-        self._asked_for = os.fspath(path)
+        self._asked_for = _path_as_text(path)
         self._chunk_size = chunk_size
         self._policy = policy
         self._nowait = nowait
@@ -379,6 +379,13 @@ def static(
 def _check_policy(policy: Policy) -> None:
     if not isinstance(policy, Policy):
         raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
+
+
+def _path_as_text(path: PathLike) -> str:
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"path: expected str or os.PathLike[str], got {type(path).__name__}")
+    return text
 
 
 def _is_conditional(request: web.BaseRequest) -> bool:
