@@ -505,8 +505,8 @@ settle=None)\n--\n
                     Repeated lines of If-Match and If-None-Match are one list; those of a date or of If-Range
                     make it invalid (RFC 9110 sections 5.3 and 13.1)
         """
-        cdef int verb = read_method(method)
-        cdef int64_t now = 0 if now_ns is None else read_now(now_ns)
+        cdef int verb
+        cdef int64_t now
         cdef Conditions fields
         cdef bint plain
         cdef object outcome
@@ -517,6 +517,8 @@ settle=None)\n--\n
         with cython.critical_section(headers):
             plain = find_fields(PySequence_Fast_ITEMS(headers), PySequence_Fast_GET_SIZE(headers), &fields)
             if plain:
+                verb = read_method(method)
+                now = 0 if now_ns is None else read_now(now_ns)
                 if not _rules.any_field(&fields):
                     return PROCEED if is_plain_stat(st) else unconditional(self, st)
                 outcome = decide(self, st, verb, &fields, now, now_ns is not None)

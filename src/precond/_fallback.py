@@ -205,9 +205,10 @@ def parse_http_date(value: FieldValue, *, now_ns: int | None = None) -> int | No
     one, but need not be that of the date; second 60 is the first of the next minute; years 1 to 9999.
     now_ns (POSIX nanoseconds; None: the clock) is what two-digit years are read by: at most 50 years ahead.
     """
+    field = _value(value, "value")
     if now_ns is not None:
         _now(now_ns)
-    return _parse_date(_value(value, "value"), now_ns)
+    return _parse_date(field, now_ns)
 
 
 def format_http_date(seconds: int) -> str:
