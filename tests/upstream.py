@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -14,6 +15,13 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTED = [ROOT / "src", ROOT / "tests", ROOT / "examples" / "adoption"]
+
+
+def pytest_collection_finish() -> None:
+    """As a plugin: leave what is there before the first test out of what is collected after each, as aiohttp's
+    tests do. They take less than half the time."""
+    gc.collect()
+    gc.freeze()
 
 
 class InPlace(NamedTuple):
@@ -72,7 +80,7 @@ def run(python: Path, directory: Path, tests: Sequence[str], *options: str) -> t
     report = directory / "report.xml"
     report.unlink(missing_ok=True)
     path = os.pathsep.join([*map(str, IMPORTED), os.environ.get("PYTHONPATH", "")])
-    quiet = ["-q", "--tb=no", "--show-capture=no", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    quiet = ["-q", "--tb=no", "--show-capture=no", "-p", "no:cacheprovider", "-p", "upstream", f"--junitxml={report}"]
     done = subprocess.run(
         [python, "-m", "pytest", *quiet, *options, *tests],
         cwd=directory,
