@@ -224,7 +224,10 @@ ALL += [pytest.param(case, True, id=f"fails-{n}-{case.name}") for n, case in enu
 
 @pytest.mark.parametrize("case, fails", ALL)
 def test_nothing_is_left_over(backend: ModuleType, case: Case, fails: bool) -> None:
-    found = growth(backend, case, CALLS, fails=fails)
+    for _ in range(3):
+        found = growth(backend, case, CALLS, fails=fails)
+        if not found:
+            break  # a leak is found each time; what pytest-xdist's thread was sent meanwhile, once
     assert not found, found
 
 
