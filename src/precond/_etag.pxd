@@ -47,6 +47,8 @@ cdef inline const unsigned char* opaque_tag_end(
     if at == end or at[0] != c'"':
         return NULL
     at += 1
+    if at < end and at[0] == c'"':  # without waiting for the bits below, which 8 KiB of `"",` would add up
+        return at + 1
     while end - at >= 8:
         stops = not_etagc(load_eight(at))
         if stops:
@@ -99,6 +101,8 @@ cdef inline const unsigned char* skip_comma(
     const unsigned char* at, const unsigned char* end,
 ) noexcept nogil:
     """What must come behind a member: a comma, or the end; NULL where something else does."""
+    if end - at >= 2 and at[0] == c"," and at[1] == c" ":  # what nearly all lists have there
+        return at + 2
     while at < end and at[0] != c",":
         if not is_blank(at[0]):
             return NULL

@@ -23,27 +23,28 @@ cdef enum:
     NOT_DIGITS = 10000  # larger than any number that stands in a date
     HTTP_DATE_LENGTH = 29  # of an IMF-fixdate, the only format that is sent
 
-# The letters of day-name and month as numbers, so that telling them apart is one switch.
+# The letters of day-name and month as numbers, so that telling them apart is one switch; the first letter is
+# the lowest byte, as load_eight has it.
 cdef enum:
-    MON = 0x4D6F6E
-    TUE = 0x547565
-    WED = 0x576564
-    THU = 0x546875
-    FRI = 0x467269
-    SAT = 0x536174
-    SUN = 0x53756E
-    JAN = 0x4A616E
-    FEB = 0x466562
-    MAR = 0x4D6172
-    APR = 0x417072
-    MAY = 0x4D6179
-    JUN = 0x4A756E
-    JUL = 0x4A756C
-    AUG = 0x417567
-    SEP = 0x536570
-    OCT = 0x4F6374
-    NOV = 0x4E6F76
-    DEC = 0x446563
+    MON = 0x6E6F4D
+    TUE = 0x657554
+    WED = 0x646557
+    THU = 0x756854
+    FRI = 0x697246
+    SAT = 0x746153
+    SUN = 0x6E7553
+    JAN = 0x6E614A
+    FEB = 0x626546
+    MAR = 0x72614D
+    APR = 0x727041
+    MAY = 0x79614D
+    JUN = 0x6E754A
+    JUL = 0x6C754A
+    AUG = 0x677541
+    SEP = 0x706553
+    OCT = 0x74634F
+    NOV = 0x766F4E
+    DEC = 0x636544
 
 
 cdef inline bint is_leap(int year) noexcept nogil:
@@ -58,7 +59,7 @@ cdef inline int days_in_month(int year, int month) noexcept nogil:
 
 cdef inline int days_before_year(int year) noexcept nogil:
     """Days from 0001-01-01 to January 1 of `year`, which is 1 or later."""
-    cdef int past = year - 1
+    cdef unsigned int past = year - 1
     return 365 * past + past // 4 - past // 100 + past // 400
 
 
@@ -100,13 +101,17 @@ cdef inline int two_digits(const unsigned char* at) noexcept nogil:
 
 
 cdef inline int four_digits(const unsigned char* at) noexcept nogil:
-    """4DIGIT, or a number above 9999."""
-    return 100 * two_digits(at) + two_digits(at + 2)
+    """4DIGIT, or NOT_DIGITS. Four bytes of the date stand before it."""
+    cdef uint64_t digits = load_eight(at - 4) >> 32 ^ 0x30303030
+    if (digits | digits + 0x06060606) & 0xF0F0F0F0ULL:  # a digit above 9
+        return NOT_DIGITS
+    digits = 10 * digits + (digits >> 8)  # each byte and the next as one number of two digits
+    return 100 * (digits & 0xFF) + (digits >> 16 & 0xFF)
 
 
 cdef inline unsigned int letters(const unsigned char* at) noexcept nogil:
-    """Three letters as one number, as the names in the enum above are."""
-    return (at[0] << 16) | (at[1] << 8) | at[2]
+    """Three letters as one number, as the names in the enum above are. Eight bytes of the date begin here."""
+    return load_eight(at) & 0xFFFFFF
 
 
 cdef inline bint is_day_name(const unsigned char* at) noexcept nogil:
