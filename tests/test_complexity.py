@@ -16,7 +16,9 @@ from clients import needs
 
 pytestmark = pytest.mark.thread_unsafe(reason="counts instructions in a process of its own")
 
-LIMIT = 10.5  # times the instructions, for ten times the bytes
+LIMIT = 12  # times the instructions, for ten times the bytes
+"""Not 10, because whether a list that grows is copied depends on what lies behind it in memory: 10.9 were
+seen. What grows with the square is found where it is a fortieth of the shorter call."""
 
 
 def instructions(module: str, directory: Path) -> list[tuple[str, int]]:

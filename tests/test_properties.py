@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(PURE, reason="PRECOND_NO_EXTENSIONS leaves one b
 NS = 10**9
 BASE = 1_700_000_000_123_456_789
 BASE_TAG = f'"{BASE:x}-5f"'
+OURS = SimpleNamespace(st_mtime_ns=BASE, st_size=95)
 NOW = BASE + 3600 * NS
 
 stamps = st.one_of(
@@ -191,6 +192,20 @@ def test_tags_round_trip(members: list[tuple[str, bool]]) -> None:
     )
     value = ",".join(map(str, tags))
     assert _core.parse_etags(value) == tags == _fallback.parse_etags(value)
+
+
+# Much like `"a", "b"`, which the fallback reads in one go.
+plain_pieces = st.lists(
+    st.sampled_from([b'"', b", ", b'", "', b",", b" ", b"W/", b"a", b"\x7f", b"\xff", BASE_TAG.encode()]),
+    max_size=9,
+).map(b"".join)
+
+
+@given(plain_pieces, plain_pieces, st.sampled_from([b"", b", ", b'", "']), st.booleans())
+def test_lists_with_our_tag(before: bytes, behind: bytes, separator: bytes, weak: bool) -> None:
+    value = separator.join([before, BASE_TAG.encode(), behind])
+    for name in ("if_match", "if_none_match"):
+        assert_same("evaluate", {"weak": weak}, OURS, "GET", **{name: value})
 
 
 @given(policies, representations, methods, fields, clocks.filter(lambda now: now is not None))
