@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any, Final
 
 from environment import environment
-from figures import Samples, median_difference, median_ratio
+from figures import Samples, median_difference, median_ratio, undisturbed
 from table import GROUPS
 from table.calls import NOOP, PYTHON, Target
 from table.growth import MEMBER
@@ -33,7 +33,8 @@ Report = dict[str, Any]
 # -- Figures -------------------------------------------------------------------------------------------------
 
 
-def report(samples: Samples, rounds: int) -> Report:
+def report(measured: Samples, rounds: int) -> Report:
+    samples: Samples = {name: undisturbed(by_label) for name, by_label in measured.items()}
     return {
         "environment": environment(PACKAGES),
         "rounds": rounds,
