@@ -84,9 +84,35 @@ cdef extern from *:
     #endif
         return 0;
     }
+
+    /* As PyLong_FromLongLong, but two digits of 30 bits, which any date since 2004 has, are written at once:
+       to count them first takes a sixth of the time of parse_http_date. _PyLong_New is deprecated from Python
+       3.14 on. */
+    static CYTHON_INLINE PyObject *precond_int(int64_t value) {
+    #if CYTHON_USE_PYLONG_INTERNALS && PyLong_SHIFT == 30 && PY_VERSION_HEX < 0x030E0000
+        PyLongObject *number;
+        digit *digits;
+        if (value >> 30 > 0 && value >> 60 == 0) {
+            number = _PyLong_New(2);
+            if (number == NULL) {
+                return NULL;
+            }
+    #if PY_VERSION_HEX >= 0x030C0000
+            digits = number->long_value.ob_digit;
+    #else
+            digits = number->ob_digit;
+    #endif
+            digits[0] = (digit)(value & PyLong_MASK);
+            digits[1] = (digit)(value >> 30);
+            return (PyObject *)number;
+        }
+    #endif
+        return PyLong_FromLongLong(value);
+    }
     """
     object precond_dict_get(object dictionary, str key)
     bint precond_plain_int(PyObject* number, int64_t* value) noexcept
+    object precond_int(int64_t value)
 
 # These with borrowed references: where they are used, nothing else can run.
 cdef extern from "Python.h":
@@ -638,7 +664,7 @@ settle=None)\n--\n
         if not current.exists:
             raise type_error("st", _types.EXPECTED_REPRESENTATION, st)
         if current.has_stamp:
-            return _rules.whole_seconds(current.stamp)
+            return precond_int(_rules.whole_seconds(current.stamp))
         if current.given:
             return None if current.date == NO_DATE else current.date
         return -(-stat_number(st, self.stamp_name) // NS)  # beyond 64 bits
@@ -658,7 +684,7 @@ def parse_http_date(value, *, now_ns=None):
     if now_ns is not None or field.length > _httpdate.HTTP_DATE_LENGTH:
         now = read_now(now_ns)
     if _httpdate.parse_http_date(field.value, field.length, now, &seconds):
-        return seconds
+        return precond_int(seconds)
     return None
 
 
