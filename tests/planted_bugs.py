@@ -201,7 +201,7 @@ BUGS = [
     Bug(PURE, "today.year + 50", "today.year + 51", "two-digit years 51 years ahead"),
     Bug(PURE, r"\x23-\x7E\x80", r"\x23-\x7F\x80", "DEL in an opaque-tag"),
     Bug(PURE, "not one[1] and not other[1] and", "not other[1] and", "a weak tag in If-Range"),
-    Bug(PURE, "not (strong and own[1])", "True", "our weak tag in If-Match"),
+    Bug(PURE, "return not (strong and own[1])", "return True", "our weak tag in If-Match"),
     Bug(PURE, "stamp >= FIRST_MODIFICATION", "stamp > FIRST_MODIFICATION", "> for >= at 1990"),
     Bug(PURE, "return -(-stamp // NS)", "return stamp // NS", "the stamp rounded down"),
     Bug(PURE, "return date <= since", "return date < since", "< for <= in If-Unmodified-Since"),

@@ -96,14 +96,16 @@ _NUMBER: Final = {digits.encode(): number for number, digits in enumerate(_TWO_D
 _DAY_NAME: Final = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _DAY_NAME_L: Final = rb"(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
 _MONTH: Final = b"(" + b"|".join(_MONTH_NUMBER) + b")"
-_TIME_OF_DAY: Final = rb"([0-9]{2}):([0-9]{2}):([0-9]{2})"
+_2DIGIT: Final = rb"([0-9][0-9])"
+_4DIGIT: Final = rb"([0-9][0-9][0-9][0-9])"
+_TIME_OF_DAY: Final = _2DIGIT + b":" + _2DIGIT + b":" + _2DIGIT
 
 # IMF-fixdate  = day-name "," SP date1 SP time-of-day SP GMT
 # date1        = day SP month SP year
 #
 # Sun, 06 Nov 1994 08:49:37 GMT
 _IMF_FIXDATE: Final = re.compile(
-    _DAY_NAME + rb", ([0-9]{2}) " + _MONTH + rb" ([0-9]{4}) " + _TIME_OF_DAY + rb" GMT"
+    _DAY_NAME + b", " + _2DIGIT + b" " + _MONTH + b" " + _4DIGIT + b" " + _TIME_OF_DAY + b" GMT"
 )
 
 # rfc850-date  = day-name-l "," SP date2 SP time-of-day SP GMT
@@ -111,7 +113,7 @@ _IMF_FIXDATE: Final = re.compile(
 #
 # Sunday, 06-Nov-94 08:49:37 GMT
 _RFC850_DATE: Final = re.compile(
-    _DAY_NAME_L + rb", ([0-9]{2})-" + _MONTH + rb"-([0-9]{2}) " + _TIME_OF_DAY + rb" GMT"
+    _DAY_NAME_L + b", " + _2DIGIT + b"-" + _MONTH + b"-" + _2DIGIT + b" " + _TIME_OF_DAY + b" GMT"
 )
 
 # asctime-date = day-name SP date3 SP time-of-day SP year
@@ -119,7 +121,7 @@ _RFC850_DATE: Final = re.compile(
 #
 # Sun Nov  6 08:49:37 1994
 _ASCTIME_DATE: Final = re.compile(
-    _DAY_NAME + rb" " + _MONTH + rb" ([0-9]{2}| [0-9]) " + _TIME_OF_DAY + rb" ([0-9]{4})"
+    _DAY_NAME + b" " + _MONTH + b" ([0-9][0-9]| [0-9]) " + _TIME_OF_DAY + b" " + _4DIGIT
 )
 
 
@@ -152,8 +154,9 @@ def _parse_imf_fixdate(value: bytes) -> int | None:
     match = _IMF_FIXDATE.fullmatch(value)
     if match is None:
         return None
-    day, month, year, *time_parts = match.groups()
-    return _date_from_parts(int(year), _MONTH_NUMBER[month], int(day), _time_of_day(*time_parts))
+    day, month, year, hour, minute, second = match.groups()
+    time_of_day = _time_of_day(hour, minute, second)
+    return _date_from_parts(int(year), _MONTH_NUMBER[month], _NUMBER[day], time_of_day)
 
 
 def _full_year(two_digit_year: int, month: int, day: int, time_of_day: int, now: int) -> int:
@@ -176,17 +179,18 @@ def _parse_rfc850_date(value: bytes, now_ns: int | None) -> int | None:
     match = _RFC850_DATE.fullmatch(value)
     if match is None:
         return None
-    day, month, year, *time_parts = match.groups()
-    parts = _MONTH_NUMBER[month], int(day), _time_of_day(*time_parts)
-    return _date_from_parts(_full_year(int(year), *parts, _now(now_ns)), *parts)
+    day, month, year, hour, minute, second = match.groups()
+    parts = _MONTH_NUMBER[month], _NUMBER[day], _time_of_day(hour, minute, second)
+    return _date_from_parts(_full_year(_NUMBER[year], *parts, _now(now_ns)), *parts)
 
 
 def _parse_asctime_date(value: bytes) -> int | None:
     match = _ASCTIME_DATE.fullmatch(value)
     if match is None:
         return None
-    month, day, *time_parts, year = match.groups()
-    return _date_from_parts(int(year), _MONTH_NUMBER[month], int(day), _time_of_day(*time_parts))
+    month, day, hour, minute, second, year = match.groups()
+    time_of_day = _time_of_day(hour, minute, second)
+    return _date_from_parts(int(year), _MONTH_NUMBER[month], int(day), time_of_day)
 
 
 def _parse_date(value: bytes, now_ns: int | None) -> int | None:
