@@ -93,7 +93,10 @@ def _of_functions(dump: str) -> Counter[str]:
 
 
 def _readable(symbol: str) -> str:
-    """`_etag.list_has` for `__pyx_f_7precond_5_etag_list_has.constprop.0`."""
+    """`_etag.list_has` for `__pyx_f_7precond_5_etag_list_has.constprop.0`. An interpreter that was stripped
+    has addresses for its static functions, such as `0x0000000000515d00`."""
+    if symbol.startswith("0x"):
+        return "CPython, without a name"
     symbol = re.sub(r"(?:\.(?:isra|constprop|part|cold)\b[.\d]*)+$", "", re.split("'|@@", symbol)[0])
     match = re.fullmatch(r"__pyx_f_7precond_\d+(_[a-z]+)_(?:\d*Policy_)?(\w+)", symbol)
     return f"{match[1]}.{match[2]}" if match else symbol

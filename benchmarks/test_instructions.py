@@ -19,6 +19,11 @@ def test_counts_the_function_of_the_call(tmp_path: Path) -> None:
     assert 10 < sum(counts.values()) < 1000
 
 
+def test_names() -> None:
+    assert instructions._readable("__pyx_f_7precond_5_etag_list_has.constprop.0") == "_etag.list_has"
+    assert instructions._readable("0x0000000000515d00") == "CPython, without a name"
+
+
 def test_sees_functions_that_are_inlined_elsewhere(tmp_path: Path) -> None:
     needs("valgrind")
     copy = instructions.without_inlining(tmp_path)
