@@ -36,8 +36,7 @@ from precond._types import ANY, ETag, Outcome, Validators, check_options, type_e
 
 cdef extern from *:
     """
-    /* A new reference to the value, or to None; NULL with an exception set. The key is a constant, whose hash
-       is there: to be asked for it costs a sixth of a look-up. */
+    /* A new reference to the value, or to None; NULL with an exception set. */
     static PyObject *precond_dict_get(PyObject *dict, PyObject *key) {
         PyObject *value;
     #if PY_VERSION_HEX >= 0x030D0000
@@ -46,7 +45,7 @@ cdef extern from *:
         }
         return value != NULL ? value : Py_NewRef(Py_None);
     #else
-        value = _PyDict_GetItem_KnownHash(dict, key, ((PyASCIIObject *)key)->hash);
+        value = PyDict_GetItemWithError(dict, key);
         if (value == NULL && PyErr_Occurred()) {
             return NULL;
         }
