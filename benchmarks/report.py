@@ -54,7 +54,7 @@ def write(figures: Figures, docs: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the tables and charts of the documentation.")
     parser.add_argument("--rounds", type=int, default=51, help="of ratios.py (default: 51)")
-    parser.add_argument("--server-rounds", type=int, default=9, help="of servers.py (default: 9)")
+    parser.add_argument("--server-rounds", type=int, default=16, help="of servers.py (default: 16)")
     parser.add_argument("--seconds", type=int, default=1, help="of one run of wrk (default: 1)")
     parser.add_argument("--json", type=Path, help="keep the figures in this file")
     parser.add_argument("--from", type=Path, dest="kept", help="take the figures of this file")

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from apps import nginx
 from environment import environment
-from figures import median_ratio
+from figures import median_ratio, undisturbed
 from origins import (
     CONDITIONAL,
     JOBS,
@@ -156,17 +156,23 @@ def report(samples: dict[Task, list[Sample]], rounds: int, seconds: int) -> Repo
 def result(task: Task, samples: dict[Task, list[Sample]]) -> Report:
     """Ratios to what it is compared with: of the requests per second, and of its processor time to ours, so
     that more is better in both."""
-    rates, costs = zip(*samples[task], strict=True)
-    base_rates, base_costs = zip(*samples[base_of(task)], strict=True)
+    times = undisturbed(
+        {
+            "ours": [1 / sample.rate for sample in samples[task]],
+            "ours, of CPU": [sample.cpu for sample in samples[task]],
+            "base": [1 / sample.rate for sample in samples[base_of(task)]],
+            "base, of CPU": [sample.cpu for sample in samples[base_of(task)]],
+        }
+    )
     return {
         "job": task.job.name,
         **task.server._asdict(),
         "status": expected(task.server, task.job),
         "base": str(base_of(task).server),
-        "rate": median(rates),
-        "cpu_us": median(costs) * 1e6,
-        "rate_ratio": median_ratio(rates, base_rates),
-        "cpu_ratio": median_ratio(base_costs, costs),
+        "rate": 1 / median(times["ours"]),
+        "cpu_us": median(times["ours, of CPU"]) * 1e6,
+        "rate_ratio": median_ratio(times["base"], times["ours"]),
+        "cpu_ratio": median_ratio(times["base, of CPU"], times["ours, of CPU"]),
         "target": target_of(task),
     }
 
@@ -203,7 +209,7 @@ def cores(text: str) -> tuple[int, int]:
 def main() -> None:
     available = sorted(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(description="Drive real servers with wrk and print ratios.")
-    parser.add_argument("--rounds", type=int, default=9, help="how often each is driven (default: 9)")
+    parser.add_argument("--rounds", type=int, default=16, help="how often each is driven (default: 16)")
     parser.add_argument("--seconds", type=int, default=1, help="for how long each time (default: 1)")
     parser.add_argument("--only", action="append", default=[], help="only what has this in its name")
     parser.add_argument("--cores", type=cores, help="of the servers and of wrk (default: the first two)")
