@@ -1,7 +1,7 @@
 """The reference back end, in plain Python; the compiled one gives the same answers.
 
 The functions of a field stand here under the same names and in the same order as in _rules.pxd, each pattern
-beside the grammar that it stands for. Field values are bytes without outer whitespace from `_field` on.
+beside the grammar that it stands for. Field values are bytes without outer whitespace from `_value` on.
 """
 
 from __future__ import annotations
@@ -66,11 +66,6 @@ PRECONDITION_FAILED: Final = Outcome.PRECONDITION_FAILED
 def _value(value: object, argument: str) -> bytes:
     """A field value, without the outer whitespace that is not part of it (RFC 9110 section 5.5)."""
     return octets(value, argument).strip(b" \t")
-
-
-def _field(value: object, argument: str) -> bytes | None:
-    """A field value, or None where the field is not there."""
-    return None if value is None else octets(value, argument).strip(b" \t")
 
 
 def _now(now_ns: int | None) -> int:
@@ -288,7 +283,7 @@ def _strongly_equal(one: _EntityTag, other: _EntityTag) -> bool:
 def _list_has(value: bytes, own: _EntityTag, strong: bool) -> bool:
     """Whether a member equals our tag, in the strong or the weak comparison of section 8.8.3.2. None does
     where the list breaks the grammar anywhere."""
-    opaque_tag = b'"%b"' % own[0]
+    opaque_tag = b'"' + own[0] + b'"'
     if value == opaque_tag:  # the list that nearly all clients send
         return not (strong and own[1])
     if opaque_tag not in value:
@@ -595,12 +590,14 @@ class Policy:
             if type(st) is not os.stat_result:
                 self._represent(st)  # refuses what is no stat result, whatever the client sends
             return PROCEED
-        guard = _field(if_match, "if_match")
-        unmodified_since = _field(if_unmodified_since, "if_unmodified_since")
-        none_match = _field(if_none_match, "if_none_match")
-        modified_since = _field(if_modified_since, "if_modified_since")
-        range_validator = _field(if_range, "if_range")
-        ranges = _field(range, "range")
+        guard = None if if_match is None else _value(if_match, "if_match")
+        unmodified_since = (
+            None if if_unmodified_since is None else _value(if_unmodified_since, "if_unmodified_since")
+        )
+        none_match = None if if_none_match is None else _value(if_none_match, "if_none_match")
+        modified_since = None if if_modified_since is None else _value(if_modified_since, "if_modified_since")
+        range_validator = None if if_range is None else _value(if_range, "if_range")
+        ranges = None if range is None else _value(range, "range")
         exists, etag, date, stamp = self._represent(st)
 
         # Section 13.2.2, from here to the end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from precond._types import EXPECTED_HEADERS, EXPECTED_VALUE, FieldValue, type_error
 
@@ -48,30 +48,39 @@ def combine(headers: HeaderPairs) -> dict[str, bytes]:
     """
     fields: dict[str, bytes] = {}
     lines: dict[str, list[bytes]] = {}  # of those fields that stand on more than one
-    for pair in as_tuple(headers):
-        try:
-            name, value = pair
-        except (TypeError, ValueError):
-            raise type_error("headers", EXPECTED_HEADERS, pair) from None
-        if type(name) is not bytes:
-            name = octets(name, "headers")
-        # Most headers are not ours, and most of those differ in length already.
-        keyword = KEYWORDS.get(name.lower()) if len(name) in _LENGTHS else None
-        if keyword is None:
-            continue
-        line = octets(value, "headers")
-        if keyword in fields:
-            lines.setdefault(keyword, [fields[keyword]]).append(line)
-        else:
-            fields[keyword] = line
+    pairs = as_tuple(headers)
+    try:
+        for name, value in pairs:
+            # Most headers are not ours, and most of those differ in length already.
+            if type(name) is bytes and len(name) not in _LENGTHS:
+                continue
+            keyword = KEYWORDS.get(octets(name, "headers").lower())
+            if keyword is None:
+                continue
+            line = octets(value, "headers")
+            if keyword in fields:
+                lines.setdefault(keyword, [fields[keyword]]).append(line)
+            else:
+                fields[keyword] = line
+    except (TypeError, ValueError):
+        _check_pairs(pairs)
+        raise
     for keyword, values in lines.items():
         fields[keyword] = b", ".join(values) if keyword in LISTS else REPEATED
     return fields
 
 
-def as_tuple(headers: object) -> tuple[tuple[object, object], ...]:
+def _check_pairs(pairs: tuple[tuple[object, object], ...]) -> None:
+    for pair in pairs:
+        try:
+            _, _ = pair
+        except (TypeError, ValueError):
+            raise type_error("headers", EXPECTED_HEADERS, pair) from None
+
+
+def as_tuple(headers: Any) -> tuple[tuple[object, object], ...]:
     """What should be pairs, where nothing can change them."""
     try:
-        return tuple(cast("HeaderPairs", headers))
+        return tuple(headers)
     except TypeError:
         raise type_error("headers", EXPECTED_HEADERS, headers) from None
