@@ -49,7 +49,7 @@ from precond._types import (
 )
 
 NS: Final = 1_000_000_000  # nanoseconds in a second
-FIRST_MODIFICATION: Final = 631_152_000  # 1990-01-01, in seconds
+FIRST_MODIFICATION: Final = 631_152_000 * NS  # 1990-01-01
 FINE_GRAIN: Final = 20_000_000  # ns: above the tick that stamps files on Linux and Windows
 COARSE_GRAIN: Final = 2_000_000_000  # ns: stamps of whole seconds are those of FAT, ext3, HFS+ and archives
 GRAIN_OF_STAMP: Final = -1  # the choice of `settle` that leaves it to the stamp
@@ -65,7 +65,8 @@ PRECONDITION_FAILED: Final = Outcome.PRECONDITION_FAILED
 
 def _value(value: object, argument: str) -> bytes:
     """A field value, without the outer whitespace that is not part of it (RFC 9110 section 5.5)."""
-    return octets(value, argument).strip(b" \t")
+    octets_of_it = value if type(value) is bytes else octets(value, argument)  # a call costs as much as strip
+    return octets_of_it.strip(b" \t")
 
 
 def _now(now_ns: int | None) -> int:
@@ -316,7 +317,7 @@ def parse_etags(value: FieldValue) -> tuple[ETag, ...] | Literal[Wildcard.ANY] |
 def _is_modification_date(stamp: int) -> bool:
     """False before 1990: 0, 1, 1980-01-01 and 1985-10-26 are what reproducible builds, package managers and
     image layers write, and say nothing about the bytes."""
-    return stamp >= FIRST_MODIFICATION * NS
+    return stamp >= FIRST_MODIFICATION
 
 
 def _to_whole_second(stamp: int) -> int:
