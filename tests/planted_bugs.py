@@ -178,12 +178,7 @@ BUGS = [
         "current.etag.weak",
         "an application's tag not made weak",
     ),
-    Bug(
-        PURE,
-        'octets(value, argument).strip(b" \\t")\n\n\ndef _now',
-        "octets(value, argument)\n\n\ndef _now",
-        "a missing trim",
-    ),
+    Bug(PURE, 'return octets_of_it.strip(b" \\t")', "return octets_of_it", "a missing trim"),
     Bug(PURE, "value.count(b'\"') == 2 * len(opaques)", "True", "a quote in a tag of a plain list"),
     Bug(
         PURE,
