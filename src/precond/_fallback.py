@@ -434,7 +434,7 @@ def _if_range(
 _Representation: TypeAlias = tuple[bool, _EntityTag | None, int | None, int | None]
 """Whether there is one, our tag and our date where they count, and the stamp where it comes of a stat."""
 
-_UNCONDITIONAL: Final = frozenset({b"OPTIONS", b"TRACE", b"CONNECT"})
+_UNCONDITIONAL: Final = frozenset({"OPTIONS", "TRACE", "CONNECT"})
 
 
 def _read_stat(st: StatResult, stamp_name: str) -> tuple[int, int]:
@@ -532,7 +532,10 @@ class Policy:
     def __reduce__(self) -> tuple[partial[Policy], tuple[()]]:
         return partial(type(self), **self.options._asdict()), ()
 
-    def _represent(self, st: StatResult | Validators | None) -> _Representation:
+    def _represent(
+        self, st: StatResult | Validators | None, has_tags: bool = True, has_dates: bool = True
+    ) -> _Representation:
+        """What it says of itself, of a stat result only what the fields are about: the rest costs as much."""
         options = self.options
         etag: _EntityTag | None
         date: int | None
@@ -544,8 +547,9 @@ class Policy:
                 etag = etag[0], True
             return True, etag if options.etag else None, date if options.last_modified else None, None
         stamp, size = _read_stat(st, self._stamp)
-        etag = (b"%x-%x" % (stamp, size), options.weak) if options.etag else None
-        date = _whole_seconds(stamp) if options.last_modified and _is_modification_date(stamp) else None
+        etag = (b"%x-%x" % (stamp, size), options.weak) if has_tags and options.etag else None
+        has_date = has_dates and options.last_modified and _is_modification_date(stamp)
+        date = _whole_seconds(stamp) if has_date else None
         return True, etag, date, stamp
 
     def evaluate(
@@ -577,7 +581,7 @@ class Policy:
         an argument of a wrong type, an invalid member of Validators, or a now_ns beyond 64 bits.
         RFC 9110 section 13.2.
         """
-        name = octets(method, "method")
+        name = method if type(method) is str else octets(method, "method").decode("latin-1")
         if now_ns is not None:
             _now(now_ns)
         if (
@@ -599,10 +603,16 @@ class Policy:
         modified_since = None if if_modified_since is None else _value(if_modified_since, "if_modified_since")
         range_validator = None if if_range is None else _value(if_range, "if_range")
         ranges = None if range is None else _value(range, "range")
-        exists, etag, date, stamp = self._represent(st)
+        has_tags = guard is not None or none_match is not None or range_validator is not None
+        has_dates = (  # none that is ignored for a tag (sections 13.1.3 and 13.1.4)
+            (modified_since is not None and none_match is None)
+            or (unmodified_since is not None and guard is None)
+            or range_validator is not None
+        )
+        exists, etag, date, stamp = self._represent(st, has_tags, has_dates)
 
         # Section 13.2.2, from here to the end
-        safe = name == b"GET" or name == b"HEAD"
+        safe = name == "GET" or name == "HEAD"
         if name not in _UNCONDITIONAL:
             # 1. If-Match
             held = _if_match(guard, exists, etag)
@@ -622,7 +632,7 @@ class Policy:
         # 5. Range: GET is the only method that has it (section 14.2), and If-Range may take it away
         if ranges is None:
             return PROCEED
-        if name != b"GET" or _if_range(range_validator, etag, date, stamp, self._settle, now_ns) is False:
+        if name != "GET" or _if_range(range_validator, etag, date, stamp, self._settle, now_ns) is False:
             return IGNORE_RANGE
         return PROCEED
 
