@@ -94,7 +94,9 @@ _DAY_NAME_L: Final = rb"(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sun
 _MONTH: Final = b"(" + b"|".join(_MONTH_NUMBER) + b")"
 _2DIGIT: Final = rb"([0-9][0-9])"
 _4DIGIT: Final = rb"([0-9][0-9][0-9][0-9])"
-_TIME_OF_DAY: Final = _2DIGIT + b":" + _2DIGIT + b":" + _2DIGIT
+# time-of-day  = hour ":" minute ":" second
+#              ; 00:00:00 - 23:59:60 (leap second)
+_TIME_OF_DAY: Final = rb"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)"
 
 # IMF-fixdate  = day-name "," SP date1 SP time-of-day SP GMT
 # date1        = day SP month SP year
@@ -122,14 +124,8 @@ _ASCTIME_DATE: Final = re.compile(
 
 
 def _time_of_day(hour: bytes, minute: bytes, second: bytes) -> int:
-    """Seconds, or -1.
-
-    :60, the leap second, is allowed in any minute: it is the first second of the next one, as in POSIX time.
-    """
-    hours, minutes, seconds = _NUMBER[hour], _NUMBER[minute], _NUMBER[second]
-    if hours > 23 or minutes > 59 or seconds > 60:
-        return -1
-    return 3600 * hours + 60 * minutes + seconds
+    """Seconds. :60, the leap second, may be in any minute: it is the first of the next, as in POSIX time."""
+    return 3600 * _NUMBER[hour] + 60 * _NUMBER[minute] + _NUMBER[second]
 
 
 def _date_from_parts(year: int, month: int, day: int, time_of_day: int) -> int | None:
@@ -138,8 +134,6 @@ def _date_from_parts(year: int, month: int, day: int, time_of_day: int) -> int |
     The weekday name is not compared with the date: to ignore a date for its weekday would open the guard of
     an If-Unmodified-Since whose sender cannot compute weekdays.
     """
-    if time_of_day < 0:
-        return None
     try:
         return (civil_date(year, month, day).toordinal() - _EPOCH) * 86_400 + time_of_day
     except ValueError:  # a day that does not exist, or the year 0
