@@ -26,7 +26,7 @@ DOCS: Final = Path(__file__).parents[1] / "docs"
 Figures = dict[str, Any]
 
 
-def measure(rounds: int, server_rounds: int, seconds: int) -> Figures:
+def measure(rounds: int, server_rounds: int, seconds: float) -> Figures:
     return {
         "servers": _run("servers.py", "--rounds", server_rounds, "--seconds", seconds),
         "ratios": _run("ratios.py", "--rounds", rounds),
@@ -54,8 +54,8 @@ def write(figures: Figures, docs: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the tables and charts of the documentation.")
     parser.add_argument("--rounds", type=int, default=51, help="of ratios.py (default: 51)")
-    parser.add_argument("--server-rounds", type=int, default=16, help="of servers.py (default: 16)")
-    parser.add_argument("--seconds", type=int, default=1, help="of one run of wrk (default: 1)")
+    parser.add_argument("--server-rounds", type=int, default=32, help="of servers.py (default: 32)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of one run of wrk (default: 0.5)")
     parser.add_argument("--json", type=Path, help="keep the figures in this file")
     parser.add_argument("--from", type=Path, dest="kept", help="take the figures of this file")
     options = parser.parse_args()

@@ -14,7 +14,9 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -39,6 +41,7 @@ from origins import (
 
 PACKAGES: Final = ("aiohttp", "starlette", "uvicorn", "uvloop", "httptools")
 TIMEOUT: Final = 600  # seconds, for one run of wrk
+SHORTEST: Final = 0.2  # seconds: wrk looks ten times a second whether it was interrupted
 
 TARGETS: Final = {
     Server("aiohttp", "FileResponse", "precond"): 0.80,
@@ -88,7 +91,7 @@ def tasks(only: list[str]) -> list[Task]:
 
 
 def measure(
-    wanted: list[Task], rounds: int, seconds: int, server_core: int, client_core: int
+    wanted: list[Task], rounds: int, seconds: float, server_core: int, client_core: int
 ) -> dict[Task, list[Sample]]:
     """In each round every task comes once: those that are compared with one another one after the other."""
     samples: dict[Task, list[Sample]] = {task: [] for task in wanted}
@@ -105,8 +108,8 @@ def measure(
             for task in shuffled(wanted):
                 origin = origins[task.server]
                 before = origin.cpu()
-                options = [f"-c{task.job.connections}", f"-d{seconds}s", *headers(fields[task])]
-                rate, requests = wrk(options, origin.url(task.job), client_core)
+                options = [f"-c{task.job.connections}", *headers(fields[task])]
+                rate, requests = wrk(options, origin.url(task.job), client_core, seconds)
                 samples[task].append(Sample(rate, (origin.cpu() - before) / requests))
     return samples
 
@@ -129,22 +132,31 @@ def headers(fields: dict[str, str]) -> list[str]:
     return [option for name, value in fields.items() for option in ("-H", f"{name}: {value}")]
 
 
-def wrk(options: list[str], url: str, core: int) -> tuple[float, int]:
-    """Requests per second, and how many there were; a RuntimeError where there were none, or one failed."""
-    command = ["taskset", "-c", str(core), "wrk", "-t1", "--timeout", "30s", *options, url]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT)
-    rate = re.search(r"^Requests/sec:\s+([\d.]+)$", done.stdout, re.MULTILINE)
-    requests = re.search(r"^\s*(\d+) requests in ", done.stdout, re.MULTILINE)
-    failed = "Socket errors" in done.stdout or "Non-2xx" in done.stdout
+def wrk(options: list[str], url: str, core: int, seconds: float) -> tuple[float, int]:
+    """Requests per second, and how many there were; a RuntimeError where there were none, or one failed.
+
+    It only takes whole seconds, in which a shared machine can change its speed, but reports when interrupted.
+    """
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-d{TIMEOUT}s", "--timeout", "30s", *options, url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=TIMEOUT)
+    finally:
+        process.kill()
+    rate = re.search(r"^Requests/sec:\s+([\d.]+)$", printed, re.MULTILINE)
+    requests = re.search(r"^\s*(\d+) requests in ", printed, re.MULTILINE)
+    failed = "Socket errors" in printed or "Non-2xx" in printed
     if failed or rate is None or requests is None or requests[1] == "0":
-        raise RuntimeError(f"{' '.join(command)}: {done.stdout}")
+        raise RuntimeError(f"{' '.join(command)}: exit status {process.returncode}, {printed}")
     return float(rate[1]), int(requests[1])
 
 
 # -- Report --------------------------------------------------------------------------------------------------
 
 
-def report(samples: dict[Task, list[Sample]], rounds: int, seconds: int) -> Report:
+def report(samples: dict[Task, list[Sample]], rounds: int, seconds: float) -> Report:
     return {
         "environment": environment(PACKAGES, ["wrk", "-v"], [nginx.path() or "nginx", "-v"]),
         "rounds": rounds,
@@ -209,15 +221,15 @@ def cores(text: str) -> tuple[int, int]:
 def main() -> None:
     available = sorted(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(description="Drive real servers with wrk and print ratios.")
-    parser.add_argument("--rounds", type=int, default=16, help="how often each is driven (default: 16)")
-    parser.add_argument("--seconds", type=int, default=1, help="for how long each time (default: 1)")
+    parser.add_argument("--rounds", type=int, default=32, help="how often each is driven (default: 32)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="for how long each time (default: 0.5)")
     parser.add_argument("--only", action="append", default=[], help="only what has this in its name")
     parser.add_argument("--cores", type=cores, help="of the servers and of wrk (default: the first two)")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     options = parser.parse_args()
     wanted = tasks(options.only)
-    if not wanted or options.rounds < 1 or options.seconds < 1:
-        parser.error("nothing to measure: --rounds or --seconds is below 1, or nothing has such a name")
+    if not wanted or options.rounds < 1 or options.seconds < SHORTEST:
+        parser.error("nothing to measure: too few --rounds or --seconds, or nothing has such a name")
     if options.cores is None and len(available) < 2:
         parser.error("one core for the servers and another one for wrk are needed")
 
