@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles as StarletteStaticFiles
 
 import precond
 import precond.starlette
@@ -233,6 +235,22 @@ def test_a_policy_is_asked_for(path: Path) -> None:
 
 
 # -- What stays Starlette's ----------------------------------------------------------------------------------
+
+
+_NAMES = ["", ".", "..", "a", ".a", "a.b", "..a", "a\\b", "\\", "a:b", "a\0b", "é", "\udcff", "a\n"]
+
+
+@pytest.mark.parametrize("root_path", ["", "/", "/a", "/a/", "a", "/.", "//"])
+def test_a_path_is_read_as_by_starlette(root_path: str) -> None:
+    ours = StaticFiles(directory="/srv/www", check_dir=False)
+    for prefix, *names in itertools.product(["", "/", root_path, f"{root_path}/"], _NAMES, _NAMES, _NAMES):
+        scope = {"type": "http", "path": prefix + "/".join(names), "root_path": root_path}
+        assert ours.get_path(scope) == StarletteStaticFiles.get_path(ours, scope)
+
+
+def test_a_path_without_a_root_path() -> None:
+    ours = StaticFiles(directory="/srv/www", check_dir=False)
+    assert ours.get_path({"type": "http", "path": "/css/main.css"}) == os.path.join("css", "main.css")
 
 
 def test_html_mode(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import stat
 import time
 from contextlib import closing
@@ -270,6 +271,14 @@ class StaticFiles(StarletteStaticFiles):
         check_nowait(nowait)
         self.nowait = nowait
 
+    def get_path(self, scope: Scope) -> str:
+        """As Starlette's, which takes every path apart and puts it together; most are as they should be."""
+        path: str = scope["path"]
+        prefix = f"{scope.get('root_path', '')}/"
+        if path.startswith(prefix) and _is_plain(path, len(prefix)):
+            return path[len(prefix) :].replace("/", os.sep)
+        return super().get_path(scope)
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         if self.nowait:
             at_once = self._at_once(path, scope)
@@ -346,6 +355,9 @@ class StaticFiles(StarletteStaticFiles):
     ) -> FileResponse:
         return _StaticFile(path, status_code, stat_result=stat_result, policy=self.policy, nowait=self.nowait)
 
+
+_NAME: Final = r"[^/\\:\0.][^/\\:\0]*"  # neither "." nor "..", nor what a system takes for more than a name
+_is_plain: Final = re.compile(rf"{_NAME}(?:/{_NAME})*").fullmatch
 
 _AS_WRITTEN: Final = StaticFiles.lookup_path, StaticFiles.file_response
 """Neither overridden nor replaced."""
