@@ -41,6 +41,7 @@ from origins import (
 
 PACKAGES: Final = ("aiohttp", "starlette", "uvicorn", "uvloop", "httptools")
 TIMEOUT: Final = 600  # seconds, for one run of wrk
+LIFETIME: Final = 8  # rounds that a server lives for
 SHORTEST: Final = 0.2  # seconds: wrk looks ten times a second whether it was interrupted
 
 TARGETS: Final = {
@@ -93,25 +94,38 @@ def tasks(only: list[str]) -> list[Task]:
 def measure(
     wanted: list[Task], rounds: int, seconds: float, server_core: int, client_core: int
 ) -> dict[Task, list[Sample]]:
-    """In each round every task comes once: those that are compared with one another one after the other."""
+    """Servers are started anew now and then: one process is faster than another by where its memory lies."""
     samples: dict[Task, list[Sample]] = {task: [] for task in wanted}
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(TemporaryDirectory(prefix="precond-files-")))
+    with TemporaryDirectory(prefix="precond-files-") as name:
+        directory = Path(name)
         directory.chmod(0o755)
         make_files(directory)
-        origins: dict[Server, Origin] = {}
-        for server in dict.fromkeys(task.server for task in wanted):
-            origins[server] = stack.enter_context(running(server, directory, server_core))
-            origins[server].ask(CONDITIONAL, {})  # all at once would be long on one core
-        fields = {task: checked_fields(task, origins[task.server]) for task in wanted}
-        for _ in range(rounds):
-            for task in shuffled(wanted):
-                origin = origins[task.server]
-                before = origin.cpu()
-                options = [f"-c{task.job.connections}", *headers(fields[task])]
-                rate, requests = wrk(options, origin.url(task.job), client_core, seconds)
-                samples[task].append(Sample(rate, (origin.cpu() - before) / requests))
+        for done in range(0, rounds, LIFETIME):
+            with ExitStack() as stack:
+                origins: dict[Server, Origin] = {}
+                for server in dict.fromkeys(task.server for task in wanted):
+                    origins[server] = stack.enter_context(running(server, directory, server_core))
+                    origins[server].ask(CONDITIONAL, {})  # all at once would be long on one core
+                drive(origins, samples, min(LIFETIME, rounds - done), seconds, client_core)
     return samples
+
+
+def drive(
+    origins: dict[Server, Origin],
+    samples: dict[Task, list[Sample]],
+    rounds: int,
+    seconds: float,
+    client_core: int,
+) -> None:
+    """In each round every task comes once: those that are compared with one another one after the other."""
+    fields = {task: checked_fields(task, origins[task.server]) for task in samples}
+    for _ in range(rounds):
+        for task in shuffled(list(samples)):
+            origin = origins[task.server]
+            options = [f"-c{task.job.connections}", *headers(fields[task])]
+            before = origin.cpu()
+            rate, requests = wrk(options, origin.url(task.job), client_core, seconds)
+            samples[task].append(Sample(rate, (origin.cpu() - before) / requests))
 
 
 def shuffled(wanted: list[Task]) -> list[Task]:
