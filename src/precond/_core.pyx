@@ -692,10 +692,12 @@ def format_http_date(seconds):
 
     A ValueError says that the year is not one of 1 to 9999. RFC 9110 section 5.6.7.
     """
-    cdef int overflow
-    if not isinstance(seconds, int):
-        raise type_error("seconds", "int", seconds)
-    cdef int64_t instant = PyLong_AsLongLongAndOverflow(seconds, &overflow)
+    cdef int64_t instant
+    cdef int overflow = 0
+    if not precond_plain_int(<PyObject*>seconds, &instant):
+        if not isinstance(seconds, int):
+            raise type_error("seconds", "int", seconds)
+        instant = PyLong_AsLongLongAndOverflow(seconds, &overflow)
     if overflow or not FIRST <= instant <= LAST:
         raise ValueError(_types.OUTSIDE_YEARS)
     return http_date_string(instant)
