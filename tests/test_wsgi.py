@@ -151,6 +151,8 @@ def test_policy(root: Path) -> None:
 
 
 def test_304_and_412_cost_one_stat_and_no_open(app: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no stat_nowait, or it has to refuse."""
+    monkeypatch.setattr(precond._wsgi, "look_nowait", lambda *args: None)
     stats = []
     lstat = os.lstat
     monkeypatch.setattr(os, "lstat", lambda path: stats.append(path) or lstat(path))

@@ -10,13 +10,17 @@ import pytest
 
 from aiohttp_server import TAG, write
 from clients import needs
+from nowait import AT_ONCE
 
 CHILD = """
 import os, sys
 from wsgiref.util import setup_testing_defaults
+import precond._wsgi
 from precond.wsgi import FileApp, StaticFiles
 
-path, tag = sys.argv[1:]
+path, tag, *without = sys.argv[1:]
+if without:
+    precond._wsgi.look_nowait = lambda *args: None
 directory, name = os.path.split(path)
 applications = {
     "FileApp": FileApp(path),
@@ -40,16 +44,25 @@ ACCESSES = {"access", "faccessat", "faccessat2"}
 
 
 @pytest.fixture(scope="module")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("served") / "file.txt")
+
+
+@pytest.fixture(scope="module")
+def calls(path: Path) -> dict[str, list[str]]:
+    return traced(path, "without stat_nowait")
+
+
+def traced(path: Path, *arguments: str) -> dict[str, list[str]]:
     """The system calls on the file, by application and status."""
-    path = write(tmp_path_factory.mktemp("served") / "file.txt")
-    traced = subprocess.run(
-        [needs("strace"), "-f", "-qq", "-e", "trace=%file", sys.executable, "-c", CHILD, str(path), TAG],
+    strace = [needs("strace"), "-f", "-qq", "-e", "trace=%file"]
+    done = subprocess.run(
+        [*strace, sys.executable, "-c", CHILD, str(path), TAG, *arguments],
         capture_output=True,
         text=True,
         check=True,
     )
-    return by_answer(traced.stderr, path)
+    return by_answer(done.stderr, path)
 
 
 def by_answer(trace: str, path: Path) -> dict[str, list[str]]:
@@ -78,3 +91,12 @@ def test_a_200_opens_the_file(calls: dict[str, list[str]], kind: str) -> None:
     stat, opened = calls[f"{kind}/200"]
     assert stat in STATS
     assert opened.startswith("open")
+
+
+@pytest.mark.usefixtures("caches")
+@pytest.mark.skipif(not AT_ONCE, reason="stat_nowait always refuses here")
+def test_a_look_takes_their_place(path: Path) -> None:
+    """It has no name but in the first of its calls."""
+    for answer, made in traced(path).items():
+        if not answer.endswith("/200"):
+            assert made == ["openat2"], answer

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from precond import Outcome, Policy
+from precond._backend import look_nowait
 from precond._coding import guessed_type
 from precond._ranges import BLOCK, FilePart, byte_range
 from precond._serving import (
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from precond._types import StatResult
 
     Fields: TypeAlias = list[tuple[str, str]]
 
@@ -64,6 +67,15 @@ _ABSENT: Final = frozenset(
 )
 
 _EFFECTIVE_IDS: Final = os.access in os.supports_effective_ids
+
+
+def is_conditional(environ: WSGIEnvironment) -> bool:
+    return (
+        "HTTP_IF_NONE_MATCH" in environ
+        or "HTTP_IF_MODIFIED_SINCE" in environ
+        or "HTTP_IF_MATCH" in environ
+        or "HTTP_IF_UNMODIFIED_SINCE" in environ
+    )
 
 
 # -- Answers -------------------------------------------------------------------------------------------------
@@ -150,6 +162,17 @@ class FileServer(ABC):
     def _select(self, environ: WSGIEnvironment) -> Answer:
         """Find the file and answer; an OSError is a 404 or 403."""
 
+    def _at_once(self, environ: WSGIEnvironment, path: str, *, no_symlinks: bool) -> Answer | None:
+        """304 or 412 where one look finds it, however long the path; None where all has to be looked at.
+
+        It keeps the interpreter's lock, which each call that may wait gives away and gets back.
+        """
+        st = look_nowait(path, (), no_symlinks) if is_conditional(environ) else None
+        if st is None:
+            return None
+        outcome = self._policy.evaluate_environ(st, environ)
+        return self._final(outcome, environ, st) if outcome in _FINAL else None
+
     def _serve(self, environ: WSGIEnvironment, file: File) -> Answer:
         if not stat.S_ISREG(file.st.st_mode):
             raise NotRegularError(file.path)
@@ -159,7 +182,7 @@ class FileServer(ABC):
             if not os.access(file.path, os.R_OK, effective_ids=_EFFECTIVE_IDS):
                 os.stat(file.path)  # what is gone by now is missing, not forbidden
                 raise PermissionError(file.path)
-            return self._final(outcome, environ, file)
+            return self._final(outcome, environ, file.st)
         with ExitStack() as until_sent:
             now_ns = time.time_ns()
             descriptor, st = open_regular(file.path)
@@ -176,7 +199,7 @@ class FileServer(ABC):
         """By its own stat, because it may be another file by now than the one that had passed."""
         outcome = self._policy.evaluate_environ(file.st, environ, now_ns=file.now_ns)
         if outcome in _FINAL:
-            return self._final(outcome, environ, file)
+            return self._final(outcome, environ, file.st, file.now_ns)
         size = file.st.st_size
         asked = environ.get("HTTP_RANGE") if outcome is Outcome.PROCEED else None
         part = None if asked is None else byte_range(asked, size)
@@ -212,14 +235,16 @@ class FileServer(ABC):
         wrapper = environ.get("wsgi.file_wrapper")
         return Answer(status, described, body if wrapper is None else wrapper(body, BLOCK))
 
-    def _final(self, outcome: Outcome, environ: WSGIEnvironment, file: File) -> Answer:
+    def _final(
+        self, outcome: Outcome, environ: WSGIEnvironment, st: StatResult, now_ns: int | None = None
+    ) -> Answer:
         if outcome is Outcome.NOT_MODIFIED:
-            return Answer(304, self._fields_of_304(file), no_content())
+            return Answer(304, self._fields_of_304(st, now_ns), no_content())
         return plain(412, environ["REQUEST_METHOD"], fields_of_412(self._extra))
 
-    def _fields_of_304(self, file: File) -> Fields:
+    def _fields_of_304(self, st: StatResult, now_ns: int | None) -> Fields:
         """`fields_of_304(self._lasting_fields(file))`, but faster."""
-        etag, last_modified = self._policy.validators(file.st, now_ns=file.now_ns)
+        etag, last_modified = self._policy.validators(st, now_ns=now_ns)
         extra = fields_of_304(self._extra) if self._extra else []
         if etag is not None:
             return [("ETag", etag), *extra]

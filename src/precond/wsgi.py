@@ -25,6 +25,7 @@ from precond._wsgi import (
     FileServer,
     checked_policy,
     close_body,
+    is_conditional,
     no_content,
     plain,
     status_line,
@@ -39,13 +40,6 @@ if TYPE_CHECKING:
     from precond._wsgi import Fields
 
 __all__ = ["ConditionalMiddleware", "FileApp", "StaticFiles"]
-
-_CONDITIONS: Final = (
-    "HTTP_IF_MATCH",
-    "HTTP_IF_NONE_MATCH",
-    "HTTP_IF_MODIFIED_SINCE",
-    "HTTP_IF_UNMODIFIED_SINCE",
-)
 
 # No file has these in its name; on Windows they lead out of the directory, or to another stream of the file.
 _FORBIDDEN: Final = frozenset("\0" if os.sep == "/" else "\0\\:")
@@ -78,7 +72,9 @@ class FileApp(FileServer):
         self._content_type = content_type
 
     def _select(self, environ: WSGIEnvironment) -> Answer:
-        return self._serve(environ, File(self._path, os.stat(self._path), self._path))
+        path = self._path
+        at_once = self._at_once(environ, path, no_symlinks=False)
+        return at_once or self._serve(environ, File(path, os.stat(path), path))
 
 
 class StaticFiles(FileServer):
@@ -129,6 +125,11 @@ class StaticFiles(FileServer):
         ends_in_slash = names[-1:] == [""]
         if ends_in_slash and self._index is not None:
             names[-1] = self._index
+        if not self._siblings:
+            path = self._beneath + os.sep.join(names)
+            at_once = self._at_once(environ, path, no_symlinks=not self._follow_symlinks)
+            if at_once is not None:
+                return at_once
         path, st = self._find(names)
         if stat.S_ISDIR(st.st_mode) and self._index is not None and not ends_in_slash:
             return plain(301, environ["REQUEST_METHOD"], [("Location", _with_slash(environ))])
@@ -227,7 +228,7 @@ class ConditionalMiddleware:
         self._policy = checked_policy(policy)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] not in SAFE or environ.keys().isdisjoint(_CONDITIONS):
+        if environ["REQUEST_METHOD"] not in SAFE or not is_conditional(environ):
             return self._app(environ, start_response)
         exchange = _Exchange(self._policy, environ, start_response)
         exchange.content = self._app(environ, exchange.start_response)
