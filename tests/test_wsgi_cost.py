@@ -96,7 +96,10 @@ def test_a_200_opens_the_file(calls: dict[str, list[str]], kind: str) -> None:
 @pytest.mark.usefixtures("caches")
 @pytest.mark.skipif(not AT_ONCE, reason="stat_nowait always refuses here")
 def test_a_look_takes_their_place(path: Path) -> None:
-    """It has no name but in the first of its calls."""
-    for answer, made in traced(path).items():
-        if not answer.endswith("/200"):
-            assert made == ["openat2"], answer
+    """It has no name but in the first of its calls. Asked again: while a directory on the way changes, Linux
+    may refuse."""
+    for _ in range(20):
+        made = {tuple(calls) for answer, calls in traced(path).items() if not answer.endswith("/200")}
+        if made == {("openat2",)}:
+            break
+    assert made == {("openat2",)}
