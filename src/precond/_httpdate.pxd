@@ -17,7 +17,7 @@ from libc.string cimport memcmp, memcpy
 from precond._octets cimport load_eight
 
 cdef enum:
-    DAYS_TO_EPOCH = 719162  # from 0001-01-01 to 1970-01-01
+    DAYS_TO_EPOCH = 719468  # from 0000-03-01 to 1970-01-01
     SECONDS_A_DAY = 86_400
     NS_A_SECOND = 1_000_000_000
     NOT_DIGITS = 10000  # larger than any number that stands in a date
@@ -57,38 +57,43 @@ cdef inline int days_in_month(int year, int month) noexcept nogil:
     return 30 + ((month + (month >> 3)) & 1)
 
 
+# Here a year begins with March, and is that of its December: a leap day is then the last of its year, and the
+# lengths of the months before it repeat every five, of 153 days. 0000-03-01 is the first day of all.
+
+
 cdef inline int days_before_year(int year) noexcept nogil:
-    """Days from 0001-01-01 to January 1 of `year`, which is 1 or later."""
-    cdef unsigned int past = year - 1
-    return 365 * past + past // 4 - past // 100 + past // 400
+    """Days from 0000-03-01 to March 1 of `year`."""
+    cdef unsigned int past = year
+    cdef unsigned int centuries = past // 100
+    return 365 * past + past // 4 - centuries + centuries // 4
 
 
-cdef inline int february_lack(int year, int month) noexcept nogil:
-    """How many of the 30 days that the month formulas give to February are missing before `month`."""
-    if month <= 2:
-        return 0
-    return 1 if is_leap(year) else 2
+cdef inline int days_before_month(int since_march) noexcept nogil:
+    """Days from March 1 to the first of the month that is so many later."""
+    return (153 * since_march + 2) // 5
 
 
 cdef inline int64_t days_from_civil(int year, int month, int day) noexcept nogil:
-    """Days from 1970-01-01; a February 29 that does not exist is March 1."""
-    # 367/12 days a month spreads the 30s and 31s of a year over its twelve months.
-    return (days_before_year(year) + (367 * month - 362) // 12 - february_lack(year, month)
-            + day - 1 - DAYS_TO_EPOCH)
+    """Days from 1970-01-01."""
+    if month <= 2:
+        year -= 1
+        month += 12
+    return days_before_year(year) + days_before_month(month - 3) + day - 1 - DAYS_TO_EPOCH
 
 
 cdef inline void civil_from_days(int64_t days, int* year, int* month, int* day) noexcept nogil:
     """The inverse, for days of the years 1 to 9999."""
-    cdef int since_0001 = <int>(days + DAYS_TO_EPOCH)
-    year[0] = since_0001 * 400 // 146097 + 1  # mean years: right, or one too few
-    if days_before_year(year[0] + 1) <= since_0001:
+    cdef int since_0000 = <int>(days + DAYS_TO_EPOCH)
+    year[0] = since_0000 * 400 // 146097  # mean years: right, or one too few
+    if days_before_year(year[0] + 1) <= since_0000:
         year[0] += 1
-    cdef int day_of_year = since_0001 - days_before_year(year[0])
-    cdef int january_february = 60 if is_leap(year[0]) else 59
-    if day_of_year >= january_february:
-        day_of_year += february_lack(year[0], 3)
-    month[0] = (12 * day_of_year + 373) // 367
-    day[0] = day_of_year - (367 * month[0] - 362) // 12 + 1
+    cdef int day_of_year = since_0000 - days_before_year(year[0])
+    cdef int since_march = (5 * day_of_year + 2) // 153
+    day[0] = day_of_year - days_before_month(since_march) + 1
+    month[0] = since_march + 3
+    if month[0] > 12:
+        month[0] -= 12
+        year[0] += 1
 
 
 cdef inline int two_digits(const unsigned char* at) noexcept nogil:
@@ -186,7 +191,9 @@ cdef inline bint date_from_parts(
     The weekday name is not compared with the date: to ignore a date for its weekday would open the guard of
     an If-Unmodified-Since whose sender cannot compute weekdays.
     """
-    if not (1 <= year <= 9999 and month >= 1 and 1 <= day <= days_in_month(year, month) and time >= 0):
+    if not (1 <= year <= 9999 and month >= 1 and day >= 1 and time >= 0):
+        return False
+    if day > 28 and day > days_in_month(year, month):
         return False
     seconds[0] = days_from_civil(year, month, day) * SECONDS_A_DAY + time
     return True
@@ -293,13 +300,13 @@ cdef inline void write_two_digits(unsigned char* out, int number) noexcept nogil
 
 cdef inline void format_http_date(unsigned char* out, int64_t seconds) noexcept nogil:
     """Write the IMF-fixdate, HTTP_DATE_LENGTH bytes, of an instant in the years 1 to 9999."""
-    cdef int64_t since_0001 = seconds + <int64_t>DAYS_TO_EPOCH * SECONDS_A_DAY
-    cdef int days = <int>(since_0001 // SECONDS_A_DAY)
-    cdef int time = <int>(since_0001 % SECONDS_A_DAY)
+    cdef int64_t since_0000 = seconds + <int64_t>DAYS_TO_EPOCH * SECONDS_A_DAY
+    cdef int days = <int>(since_0000 // SECONDS_A_DAY)
+    cdef int time = <int>(since_0000 % SECONDS_A_DAY)
     cdef int year, month, day
     civil_from_days(days - DAYS_TO_EPOCH, &year, &month, &day)
     memcpy(out, b"Sun, 06 Nov 1994 08:49:37 GMT", HTTP_DATE_LENGTH)
-    memcpy(out, <const char*>b"MonTueWedThuFriSatSun" + 3 * (days % 7), 3)  # 0001-01-01 was a Monday
+    memcpy(out, <const char*>b"WedThuFriSatSunMonTue" + 3 * (days % 7), 3)  # 0000-03-01 was a Wednesday
     write_two_digits(out + 5, day)
     memcpy(out + 8, <const char*>b"JanFebMarAprMayJunJulAugSepOctNovDec" + 3 * (month - 1), 3)
     write_two_digits(out + 12, year // 100)
