@@ -14,7 +14,7 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from precond._octets cimport load_eight, store_eight
+from precond._octets cimport load_eight, load_eight_back, store_eight
 
 cdef enum:
     OPAQUE_TAG_SIZE = 37  # "-8000000000000000--8000000000000000"
@@ -194,15 +194,16 @@ cdef inline bint strongly_equal(const EntityTag* one, const EntityTag* other) no
             and memcmp(one.opaque_tag, other.opaque_tag, one.length) == 0)
 
 
-cdef inline void write_eight_digits(unsigned char* at, uint64_t number) noexcept nogil:
-    """Write the lower 32 bits in hexadecimal."""
+cdef inline uint64_t eight_digits(uint64_t number) noexcept nogil:
+    """The lower 32 bits in hexadecimal, as eight bytes of which the highest is the first digit."""
     # Four bits a byte, and then "0" more, or "a" - 10.
     cdef uint64_t digits = number & 0xFFFFFFFFULL
     digits = (digits | digits << 16) & 0x0000FFFF0000FFFFULL
     digits = (digits | digits << 8) & 0x00FF00FF00FF00FFULL
     digits = (digits | digits << 4) & 0x0F0F0F0F0F0F0F0FULL
-    digits += 0x3030303030303030ULL + (digits + 0x0606060606060606ULL >> 4 & 0x0101010101010101ULL) * 0x27
-    store_eight(at, digits)
+    return digits + 0x3030303030303030ULL + (
+        digits + 0x0606060606060606ULL >> 4 & 0x0101010101010101ULL
+    ) * 0x27
 
 
 cdef inline unsigned char* write_hex(unsigned char* end, int64_t number) noexcept nogil:
@@ -211,9 +212,9 @@ cdef inline unsigned char* write_hex(unsigned char* end, int64_t number) noexcep
     # Negated as an unsigned number, the smallest int64_t has its magnitude too.
     cdef uint64_t magnitude = -<uint64_t>number if number < 0 else <uint64_t>number
     cdef unsigned char* at = end - 1
-    write_eight_digits(end - 8, magnitude)
+    store_eight(end - 8, eight_digits(magnitude))
     if magnitude >> 32:
-        write_eight_digits(end - 16, magnitude >> 32)
+        store_eight(end - 16, eight_digits(magnitude >> 32))
     if magnitude >> 60:  # as of every stamp since 2006
         at = end - 16
     else:
@@ -241,3 +242,24 @@ cdef inline void write_etag(
     at[0] = c'"'
     tag.opaque_tag = at
     tag.length = end - at
+
+
+cdef inline bint is_tag_of(
+    const unsigned char* value, size_t length, int64_t stamp, int64_t size,
+) noexcept nogil:
+    """Whether a value is what write_etag writes of these numbers, as in `"17caf2b3f9d1cd15-400"`, found
+    without writing it: bytes just stored in pieces are slow to load eight at a time.
+
+    Of a stamp of 16 digits, which all have from 2006 on, and a size of at most 8; of any other it says no.
+    """
+    cdef size_t size_digits = length - 19
+    cdef uint64_t first_digit
+    if length < 20 or length > 27 or stamp >> 60 <= 0 or size < 0:
+        return False
+    first_digit = <uint64_t>size >> 4 * (size_digits - 1)
+    if first_digit > 0xF or first_digit == 0 and size_digits > 1:
+        return False
+    return (value[0] == c'"' and load_eight_back(value + 1) == eight_digits(<uint64_t>stamp >> 32)
+            and load_eight_back(value + 9) == eight_digits(stamp) and value[17] == c"-"
+            and (load_eight_back(value + length - 9) ^ eight_digits(size)) << (64 - 8 * size_digits) == 0
+            and value[length - 1] == c'"')

@@ -28,6 +28,13 @@ cdef inline uint64_t load_eight(const unsigned char* at) noexcept nogil:
     return PRECOND_FIRST_LOWEST(word)
 
 
+cdef inline uint64_t load_eight_back(const unsigned char* at) noexcept nogil:
+    """As the number of which store_eight has stored them: its highest byte is the first."""
+    cdef uint64_t word
+    memcpy(&word, at, 8)
+    return PRECOND_FIRST_HIGHEST(word)
+
+
 cdef inline void store_eight(unsigned char* at, uint64_t word) noexcept nogil:
     """Of a number the highest byte first, whatever the machine."""
     word = PRECOND_FIRST_HIGHEST(word)

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
 from precond._etag cimport (
-    EntityTag, OPAQUE_TAG_SIZE, is_any, list_has, scan_etag, strongly_equal, write_etag,
+    EntityTag, OPAQUE_TAG_SIZE, is_any, is_tag_of, list_has, scan_etag, strongly_equal, write_etag,
 )
 from precond._httpdate cimport NS_A_SECOND, parse_http_date
 
@@ -126,6 +126,18 @@ cdef inline EntityTag* current_etag(Representation* current) noexcept nogil:
     return &current.etag
 
 
+cdef inline bint has_our_tag(const Field* field, Representation* current, bint strong) noexcept nogil:
+    """Whether a list has a member that equals our tag, in the strong or the weak comparison."""
+    if not current.has_etag:
+        return False
+    # Nearly all clients send our tag and nothing else; then it need not be written.
+    if current.etag.opaque_tag == NULL and is_tag_of(
+        field.value, field.length, current.stamp, current.size,
+    ):
+        return not (strong and current.etag.weak)
+    return list_has(field.value, field.length, current_etag(current), strong)
+
+
 cdef inline int64_t modification_date(const Representation* current) noexcept nogil:
     return whole_seconds(current.stamp) if current.has_stamp else current.date
 
@@ -146,8 +158,7 @@ cdef inline Condition if_match(const Field* field, Representation* current) noex
         return ABSENT
     if is_any(field.value, field.length):
         return condition(current.exists)
-    return condition(current.has_etag
-                     and list_has(field.value, field.length, current_etag(current), strong=True))
+    return condition(has_our_tag(field, current, strong=True))
 
 
 cdef inline Condition if_unmodified_since(
@@ -174,8 +185,7 @@ cdef inline Condition if_none_match(const Field* field, Representation* current)
         return ABSENT
     if is_any(field.value, field.length):
         return condition(not current.exists)
-    return condition(not (current.has_etag
-                          and list_has(field.value, field.length, current_etag(current), strong=False)))
+    return condition(not has_our_tag(field, current, strong=False))
 
 
 cdef inline Condition if_modified_since(
