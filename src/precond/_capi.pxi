@@ -126,7 +126,7 @@ cdef int decide_lines(
     cdef Conditions fields
     if not is_text(method, method_length) or not read_lines(lines, count, current, &fields):
         return PRECOND_INVALID
-    return verdict_of(
+    return _rules.evaluate(
         _rules.method_of(<const unsigned char*>method, method_length), &fields, current, choices, now_ns,
     )
 

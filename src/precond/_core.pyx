@@ -55,6 +55,19 @@ cdef extern from *:
     #endif
     }
 
+    /* An instance of a named tuple of two, as tuple.__new__ makes it of another tuple, at more than the price of a
+       tag and a date together. */
+    static PyObject *precond_new_pair(PyObject *kind, PyObject *first, PyObject *second) {
+        PyObject *pair = ((PyTypeObject *)kind)->tp_alloc((PyTypeObject *)kind, 2);
+        if (pair != NULL) {
+            Py_INCREF(first);
+            Py_INCREF(second);
+            PyTuple_SET_ITEM(pair, 0, first);
+            PyTuple_SET_ITEM(pair, 1, second);
+        }
+        return pair;
+    }
+
     /* The value of an int that is positive and within 62 bits, as stamps and sizes of files are; 0 where it
        is anything else. Reading its digits of 30 bits costs a fifth of what the call does. */
     static CYTHON_INLINE int precond_plain_int(PyObject *number, int64_t *value) {
@@ -110,6 +123,7 @@ cdef extern from *:
     }
     """
     object precond_dict_get(object dictionary, str key)
+    object precond_new_pair(object kind, object first, object second)
     bint precond_plain_int(PyObject* number, int64_t* value) noexcept
     object precond_int(int64_t value)
 
@@ -126,7 +140,6 @@ cdef extern from "Python.h":
     Py_ssize_t PySequence_Fast_GET_SIZE(object list_or_tuple) noexcept
 
 cdef object STAT_RESULT = os.stat_result
-cdef object tuple_new = tuple.__new__
 cdef object NS = 1_000_000_000
 cdef int64_t NO_DATE = INT64_MIN  # which no HTTP-date is
 
@@ -275,7 +288,7 @@ cdef object stat_number(object st, str name):
 # -- From C to objects ---------------------------------------------------------------------------------------
 
 
-cdef inline object outcome_of(Verdict verdict):
+cdef inline object outcome_of(int verdict):
     if verdict == _rules.PROCEED:
         return PROCEED
     if verdict == _rules.NOT_MODIFIED:
@@ -404,32 +417,29 @@ cdef object read_validators(Policy policy, object given, Representation* current
     return etag
 
 
-cdef Verdict verdict_of(
-    int method, const Conditions* fields, Representation* current, const Choices* choices, int64_t now,
-) noexcept nogil:
-    """The rules, which are inline throughout, compiled once."""
-    return _rules.evaluate(<Method>method, fields, current, choices, now)
+cdef enum:
+    UNDECIDED = -2  # no Verdict, nor what stands for an exception
 
 
-cdef inline object decide(
+cdef inline int decide(
     Policy policy, object st, int method, const Conditions* fields, int64_t now, bint now_given,
-):
-    """None where the clock has to be read, or `st` is no plain stat result: that is for decide_held. Here no
-    code but ours runs, so that values may be borrowed."""
+) noexcept:
+    """A Verdict; UNDECIDED where the clock has to be read, or `st` is no plain stat result: that is for
+    decide_held. Here no code but ours runs, so that values may be borrowed."""
     cdef Representation current
     if not read_plain_stat(policy, st, &current) or not now_given and _rules.needs_clock(fields):
-        return None
-    return outcome_of(verdict_of(method, fields, &current, &policy.choices, now))
+        return UNDECIDED
+    return _rules.evaluate(<Method>method, fields, &current, &policy.choices, now)
 
 
-cdef object decide_held(Policy policy, object st, int method, const Conditions* fields, object now_ns):
+cdef int decide_held(Policy policy, object st, int method, const Conditions* fields, object now_ns) except -1:
     """For all else. Code of any kind may run, so that the caller must hold what the fields point into."""
     cdef Representation current
     cdef object _held = read_stat(policy, st, &current)
     cdef int64_t now = 0
     if now_ns is not None or _rules.needs_clock(fields):
         now = read_now(now_ns)
-    return outcome_of(verdict_of(method, fields, &current, &policy.choices, now))
+    return _rules.evaluate(<Method>method, fields, &current, &policy.choices, now)
 
 
 cdef object unconditional(Policy policy, object st):
@@ -520,8 +530,10 @@ settle=None)\n--\n
             &fields, if_match, if_unmodified_since, if_none_match, if_modified_since, if_range, range,
         ):
             return PROCEED if is_plain_stat(st) else unconditional(self, st)
-        cdef object outcome = decide(self, st, verb, &fields, now, now_ns is not None)
-        return outcome if outcome is not None else decide_held(self, st, verb, &fields, now_ns)
+        cdef int verdict = decide(self, st, verb, &fields, now, now_ns is not None)
+        if verdict == UNDECIDED:
+            verdict = decide_held(self, st, verb, &fields, now_ns)
+        return outcome_of(verdict)
 
     def evaluate_raw(self, st, method, headers, *, now_ns=None):
         """Like evaluate, from the header pairs of a request: ASGI's scope["headers"], aiohttp's raw_headers.
@@ -530,12 +542,11 @@ settle=None)\n--\n
                     Repeated lines of If-Match and If-None-Match are one list; those of a date or of If-Range
                     make it invalid (RFC 9110 sections 5.3 and 13.1)
         """
-        cdef int verb
+        cdef int verb, verdict
         cdef int64_t now
         cdef Conditions fields
         cdef bint plain
-        cdef object outcome
-        if type(headers) is not list:
+        if type(headers) is not list and type(headers) is not tuple:
             headers = as_tuple(headers)
         # Values are borrowed from a list while no code can run and no other thread can come in; from a tuple
         # nothing can be taken.
@@ -546,11 +557,11 @@ settle=None)\n--\n
                 now = 0 if now_ns is None else read_now(now_ns)
                 if not _rules.any_field(&fields):
                     return PROCEED if is_plain_stat(st) else unconditional(self, st)
-                outcome = decide(self, st, verb, &fields, now, now_ns is not None)
-                if outcome is not None:
-                    return outcome
+                verdict = decide(self, st, verb, &fields, now, now_ns is not None)
+                if verdict != UNDECIDED:
+                    return outcome_of(verdict)
         if plain and type(headers) is tuple:
-            return decide_held(self, st, verb, &fields, now_ns)
+            return outcome_of(decide_held(self, st, verb, &fields, now_ns))
         if plain:
             return self.evaluate_raw(st, method, tuple(headers), now_ns=now_ns)
         return self.evaluate(st, method, now_ns=now_ns, **combine(headers))
@@ -574,18 +585,17 @@ settle=None)\n--\n
             if_unmodified_since = precond_dict_get(environ, "HTTP_IF_UNMODIFIED_SINCE")
         if if_none_match is None:
             if_modified_since = precond_dict_get(environ, "HTTP_IF_MODIFIED_SINCE")
-        cdef int verb = read_method(method)
+        cdef int verdict, verb = read_method(method)
         cdef int64_t now = 0 if now_ns is None else read_now(now_ns)
         cdef Conditions fields
-        cdef object outcome
         if read_fields(
             &fields, if_match, if_unmodified_since, if_none_match, if_modified_since, None, None,
         ):
-            outcome = decide(self, st, verb, &fields, now, now_ns is not None)
-            if outcome is None:
-                outcome = decide_held(self, st, verb, &fields, now_ns)
-            if outcome is not PROCEED:
-                return outcome
+            verdict = decide(self, st, verb, &fields, now, now_ns is not None)
+            if verdict == UNDECIDED:
+                verdict = decide_held(self, st, verb, &fields, now_ns)
+            if verdict != _rules.PROCEED:
+                return outcome_of(verdict)
         elif not is_plain_stat(st):
             unconditional(self, st)
         cdef object range = precond_dict_get(environ, "HTTP_RANGE")
@@ -637,7 +647,7 @@ settle=None)\n--\n
             current.stamp, self.choices.settle, now,
         )):
             last_modified = http_date_string(_rules.modification_date(&current))
-        return tuple_new(Validators, (etag, last_modified))
+        return precond_new_pair(Validators, etag, last_modified)
 
     def etag(self, st):
         """The entity-tag `"<stamp:x>-<size:x>"` (nanoseconds, bytes), with W/ where the policy is weak.
