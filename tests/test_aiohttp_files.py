@@ -21,6 +21,7 @@ from aiohttp.test_utils import make_mocked_request
 
 import precond
 from aiohttp_server import (
+    DATE,
     FILE,
     NEW,
     OLD,
@@ -98,6 +99,17 @@ def test_403_comes_first(tmp_path: Path, way: str, of: str) -> None:
             for fields in CONDITIONS:
                 for method in ("GET", "HEAD"):
                     assert ask(port, target, method, fields).status == 403
+
+
+@pytest.mark.parametrize("name, status", [("missing", 404), (".", 403)])
+def test_what_cannot_be_served_has_no_fields_of_the_200(tmp_path: Path, name: str, status: int) -> None:
+    """Who was given its tag, or may keep the answer for a minute, would not see the file that comes."""
+    of_200 = {"ETag": '"v1"', "Last-Modified": DATE, "Cache-Control": "max-age=60"}
+    with serving_response(lambda: FileResponse(tmp_path / name, headers={**of_200, "X-Own": "1"})) as port:
+        for fields in CONDITIONS:
+            answer = ask(port, fields=fields)
+            assert (answer.status, answer.fields["x-own"]) == (status, "1")
+            assert not {name.lower() for name in of_200} & set(answer.fields)
 
 
 def make_fifo(path: Path) -> None:

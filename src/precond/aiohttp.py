@@ -67,8 +67,8 @@ class FileResponse(web.FileResponse):
     304 too, and the first two are evaluated in place of the file's; one that is malformed matches nothing.
     With enable_compression() the entity-tag is weak, and Range ignored.
 
-    A missing file is answered 404; one that is not regular, or may not be read, 403. A TypeError says that
-    policy is none, or nowait no bool.
+    A missing file is answered 404; one that is not regular, or may not be read, 403: like a 412 and a 416
+    without those fields but Vary. A TypeError says that policy is none, or nowait no bool.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class FileResponse(web.FileResponse):
             elif last_modified is not None:
                 headers.setdefault(hdrs.LAST_MODIFIED, last_modified)
         if has_own:
-            select = fields_of_412 if answer.status in (412, 416) else fields_of_304
+            select = fields_of_304 if answer.status == 304 else fields_of_412
             fields = select(headers.items())
             headers.clear()
             headers.extend(fields)
