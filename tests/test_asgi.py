@@ -280,6 +280,16 @@ def test_a_response_without_headers_passes() -> None:
     assert ask(add_headers, headers={"If-None-Match": "*"}).status == 200
 
 
+@pytest.mark.parametrize("tag, status", [(OWN, 304), ('"other"', 200)])
+def test_headers_may_be_iterable_only_once(tag: str, status: int) -> None:
+    app = Application({"etag": OWN, "vary": "cookie"})
+    headers = app.messages[0]["headers"]
+    once = app.messages[0]["headers"] = (pair for pair in headers)
+    sent = conditional(app, {"If-None-Match": tag})
+    assert (sent.status, sent.fields) == (status, {"etag": OWN, "vary": "cookie"})
+    assert app.messages[0]["headers"] is once
+
+
 @pytest.mark.parametrize("kind", ["websocket", "lifespan"])
 def test_other_scopes_pass(kind: str) -> None:
     seen: list[Any] = []

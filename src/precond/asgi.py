@@ -116,8 +116,10 @@ class ConditionalMiddleware:
             nonlocal replaced
             if replaced and message["type"].startswith("http.response."):
                 return  # content in any form: bytes, a file (pathsend, zerocopysend), trailers
-            if message["type"] == "http.response.start":
-                outcome = self._evaluate(scope, message)
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                # Any iterable, which may give them only once.
+                message = {**message, "headers": list(message.get("headers", ()))}
+                outcome = self._evaluate(scope, message["headers"])
                 if outcome in _FINAL:
                     replaced = True
                     return await _send_without_content(send, outcome, message["headers"])
@@ -125,10 +127,7 @@ class ConditionalMiddleware:
 
         return conditional
 
-    def _evaluate(self, scope: Scope, start: Message) -> Outcome:
-        if start["status"] != 200:
-            return Outcome.PROCEED
-        fields = list(start.get("headers", ()))
+    def _evaluate(self, scope: Scope, fields: Fields) -> Outcome:
         own = Validators(_joined(fields, b"etag"), _joined(fields, b"last-modified"))
         if own == Validators():
             return Outcome.PROCEED
