@@ -336,6 +336,29 @@ def test_an_error_after_the_first_chunk_is_the_servers() -> None:
         next(chunks)
 
 
+def test_a_second_200_after_the_content_was_handed_over() -> None:
+    """It is no 304 any more: the server has the application's own content, and would send it after one."""
+
+    def content(start_response: Callable[..., Any]) -> Iterator[bytes]:
+        try:
+            raise RuntimeError("failed")
+        except RuntimeError:
+            start_response("200 OK", FIELDS, sys.exc_info())
+        yield b"abcdef"
+
+    def app(variables: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return content(start_response)
+
+    output = io.BytesIO()
+    handler = SimpleHandler(io.BytesIO(), output, sys.stderr, environ("/", if_none_match=TAG))
+    handler.run(ConditionalMiddleware(app))
+    head, _, body = output.getvalue().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200 ")
+    assert b"Content-Length: 6" in head
+    assert body == b"abcdef"
+
+
 def test_wrong_arguments() -> None:
     with pytest.raises(TypeError, match=r"^policy: "):
         ConditionalMiddleware(App(), policy=None)  # type: ignore[arg-type]

@@ -232,15 +232,19 @@ class ConditionalMiddleware:
             return self._app(environ, start_response)
         exchange = _Exchange(self._policy, environ, start_response)
         exchange.content = self._app(environ, exchange.start_response)
+        if not exchange.started or exchange.instead is not None:
+            return exchange
         # What is the application's own goes to the server directly, which may know its type (a file wrapper).
-        return exchange.content if exchange.started and exchange.instead is None else exchange
+        exchange.handed_over = True
+        return exchange.content
 
 
 class _Exchange:
     """The response of an application, or what is sent instead.
 
     An application may start its response when it is called or when it is first iterated, and once more after
-    an error: each time it is decided anew.
+    an error: each time it is decided anew, until its content is handed over to the server, where nobody could
+    leave that out.
     """
 
     def __init__(self, policy: Policy, environ: WSGIEnvironment, start_response: StartResponse) -> None:
@@ -248,6 +252,7 @@ class _Exchange:
         self._environ = environ
         self._start_response = start_response
         self.started = False
+        self.handed_over = False
         self.instead: Answer | None = None
         self.content: Iterable[bytes] = ()
 
@@ -255,7 +260,8 @@ class _Exchange:
         self, status: str, fields: Fields, exc_info: OptExcInfo | None = None
     ) -> Callable[[bytes], object]:
         self.started = True
-        self.instead = self._answer_instead(fields) if status.startswith("200 ") else None
+        decides = status.startswith("200 ") and not self.handed_over
+        self.instead = self._answer_instead(fields) if decides else None
         if self.instead is not None:
             status, fields = status_line(self.instead.status), self.instead.fields
         write = self._start_response(status, fields, *(() if exc_info is None else (exc_info,)))
