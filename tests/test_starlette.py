@@ -22,7 +22,7 @@ import precond
 import precond.starlette
 from asgi_server import ask, serving
 from cases import cases, check, content, fetch, make_file, policies
-from conftest import CHANGES_FILES
+from conftest import CHANGES_FILES, CHANGES_PROCESS
 from precond.starlette import FileResponse, StaticFiles
 from starlette_file import OLD, OWN, PATHSEND, SINCE, SIZE, TAG, get, write
 
@@ -353,6 +353,20 @@ def test_pathsend(app: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert (whole.status, whole.fields["etag"]) == (200, TAG)
     assert whole.messages[1] == {"type": "http.response.pathsend", "path": str(path)}
     assert get(app, {"If-None-Match": TAG}, **PATHSEND).messages[1]["type"] == "http.response.body"
+
+
+@pytest.mark.parametrize("nowait", [True, False])
+@CHANGES_PROCESS
+def test_the_path_of_pathsend_is_absolute(path: Path, monkeypatch: pytest.MonkeyPatch, nowait: bool) -> None:
+    """A relative directory is below the one that is current at the request, as in Starlette."""
+    app = StaticFiles(directory=".", nowait=nowait)
+    for directory in (path.parent, path.parent / "other"):
+        directory.mkdir(exist_ok=True)
+        monkeypatch.chdir(directory)
+        served = str(write(directory / path.name).resolve())
+        message = get(app, **PATHSEND).messages[1]
+        assert message == {"type": "http.response.pathsend", "path": served}
+        assert app.lookup_path(path.name)[0] == served
 
 
 @pytest.mark.parametrize(

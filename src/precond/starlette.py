@@ -337,7 +337,12 @@ class StaticFiles(StarletteStaticFiles):
             return None
         full_path = f"{os.fspath(self.all_directories[0])}{os.sep}{path}"  # os.path.join takes a microsecond
         st = look_nowait(full_path, (), True)
-        return None if st is None else (full_path, st)
+        if st is None:
+            return None
+        if not full_path.startswith(os.sep):
+            # For pathsend; now and not once for all, as Starlette does, should the current directory change.
+            full_path = os.path.abspath(full_path)
+        return full_path, st
 
     def _instead(self, outcome: Outcome, st: StatResult) -> Response:
         response = Response(status_code=int(outcome))
