@@ -229,6 +229,14 @@ def test_a_fifo_that_comes_before_it_is_opened(app: StaticFiles, monkeypatch: py
     assert is_404(call(app, "/page.html"))
 
 
+def test_a_socket_that_comes_before_it_is_opened(app: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported on socket")  # of macOS and the BSDs
+
+    opening(monkeypatch, refuse)
+    assert is_404(call(app, "/page.html"))
+
+
 def test_the_servers_own_trouble_is_no_404(app: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_many(path: Path) -> None:
         raise OSError(errno.EMFILE, "Too many open files")

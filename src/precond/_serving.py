@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -15,6 +16,21 @@ if TYPE_CHECKING:
 
 SETTLE_WAIT: Final = 0.02
 """Seconds that an adapter waits for a stamp to settle, off the event loop, on the way to a 200."""
+
+ABSENT: Final = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EINVAL,  # a name that Windows does not take
+        errno.EILSEQ,  # or macOS
+        errno.ENXIO,  # a socket
+        errno.EOPNOTSUPP,  # or one of macOS and the BSDs
+    }
+)
+"""What says that no file is there to be served; any other errno is the server's own trouble, but for 403."""
 
 _Text = TypeVar("_Text", str, bytes)
 

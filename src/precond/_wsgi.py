@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import stat
@@ -17,6 +16,7 @@ from precond._backend import look_nowait
 from precond._coding import guessed_type
 from precond._ranges import BLOCK, FilePart, byte_range
 from precond._serving import (
+    ABSENT,
     SETTLE_WAIT,
     NotRegularError,
     fields_of_304,
@@ -50,19 +50,6 @@ _OURS: Final = frozenset(
         "etag",
         "last-modified",
         "transfer-encoding",
-    }
-)
-
-_ABSENT: Final = frozenset(
-    {
-        errno.ENOENT,
-        errno.ENOTDIR,
-        errno.EISDIR,
-        errno.ENAMETOOLONG,
-        errno.ELOOP,
-        errno.EINVAL,  # a name that Windows does not take
-        errno.EILSEQ,  # or macOS
-        errno.ENXIO,  # a socket
     }
 )
 
@@ -154,7 +141,7 @@ class FileServer(ABC):
         except PermissionError:
             return plain(403, method)
         except OSError as error:
-            if not isinstance(error, NotRegularError) and error.errno not in _ABSENT:
+            if not isinstance(error, NotRegularError) and error.errno not in ABSENT:
                 raise  # the server's own trouble, such as too many open files
             return plain(404, method)
 
