@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import os
 import socket
@@ -209,6 +210,35 @@ def test_what_had_passed_is_checked_again(
 def test_a_file_that_goes_is_missing(port: int, path: Path, before_open: list[Callable[[], object]]) -> None:
     before_open.append(path.unlink)
     assert ask(port, FILE).status == 404
+
+
+@pytest.mark.parametrize(
+    "number, status",
+    [
+        (errno.EMFILE, 500),
+        (errno.EIO, 500),
+        (errno.EACCES, 403),
+        (errno.ELOOP, 404),
+        (errno.EOPNOTSUPP, 404),  # a socket, where it is not ENXIO
+    ],
+)
+@CHANGES_PROCESS
+def test_the_servers_own_trouble_is_no_404(
+    port: int,
+    before_open: list[Callable[[], object]],
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+    status: int,
+) -> None:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    before_open.append(fail)
+    answer = ask(port, FILE)
+    assert (answer.status, "etag" in answer.fields) == (status, False)
+    logged = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert [getattr(error, "errno", None) for error in logged] == [number] * (status == 500)
+    assert ask(port, FILE).status == 200
 
 
 @SPECIAL

@@ -21,7 +21,15 @@ from precond import (
 from precond._backend import look_nowait
 from precond._coding import EXTENSIONS, accepted
 from precond._ranges import byte_range
-from precond._serving import SETTLE_WAIT, NotRegularError, is_readable, open_regular, settles_soon, stat_again
+from precond._serving import (
+    ABSENT,
+    SETTLE_WAIT,
+    NotRegularError,
+    is_readable,
+    open_regular,
+    settles_soon,
+    stat_again,
+)
 from precond._types import LAST_SECOND
 
 if TYPE_CHECKING:
@@ -111,7 +119,9 @@ class Answer(NamedTuple):
 def find_answer(
     path: str, question: Question, now_ns: int | None = None, st: os.stat_result | None = None
 ) -> Answer:
-    """The answer for a file, or for the .br or .gz beside it: 403 and 404 too, so that nothing is raised.
+    """The answer for a file, or for the .br or .gz beside it: 403 and 404 too.
+
+    Raises only what is the server's own trouble, such as too many open files: an OSError.
 
     st          of the file, where it is known already
     now_ns      an instant before st was taken: only what had settled by then can no later write share
@@ -128,7 +138,11 @@ def find_answer(
         answer = _decide(path, question, now_ns, st or os.stat(path))
     except (PermissionError, NotRegularError):
         answer = Answer(403)
-    except (OSError, ValueError):  # ValueError: a NUL, or what no file name can encode
+    except ValueError:  # a NUL, or what no file name can encode
+        answer = Answer(404)
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
         answer = Answer(404)
     return answer._replace(coding=coding, varies=varies)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 import stat
 import time
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["FileResponse", "static"]
 
 _CHUNK_SIZE: Final = 256 * 1024
+_log: Final = logging.getLogger("aiohttp.server")  # where aiohttp says why it answers 500
 
 
 class _Options(TypedDict, total=False):
@@ -67,8 +69,9 @@ class FileResponse(web.FileResponse):
     304 too, and the first two are evaluated in place of the file's; one that is malformed matches nothing.
     With enable_compression() the entity-tag is weak, and Range ignored.
 
-    A missing file is answered 404; one that is not regular, or may not be read, 403: like a 412 and a 416
-    without those fields but Vary. A TypeError says that policy is none, or nowait no bool.
+    A missing file is answered 404; one that is not regular, or may not be read, 403; trouble of the server,
+    such as too many open files, 500. These, a 412 and a 416 have none of the fields above but Vary. A
+    TypeError says that policy is none, or nowait no bool.
     """
 
     def __init__(
@@ -127,7 +130,12 @@ class FileResponse(web.FileResponse):
         """By one look where that is enough, and the event loop has not looked yet."""
         looks = not self._nowait and _is_conditional(request)
         answer = self._look_at_once(request) if looks else None
-        return answer or find_answer(self._asked_for, self._question(request))
+        try:
+            return answer or find_answer(self._asked_for, self._question(request))
+        except OSError:
+            # From a response that is being prepared it would end the connection, without an answer.
+            _log.exception("Error handling request from %s", request.remote)
+            return Answer(500)
 
     def _look_at_once(self, request: web.BaseRequest) -> Answer | None:
         if self._is_plain():
