@@ -28,9 +28,8 @@ class FileStore:
             with self.lock:  # no validators while a file is written that may get the same stamp
                 return FileApp(path)(environ, start_response)
         elif method == "PUT":
-            content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            complete = str(len(content)) == environ.get("CONTENT_LENGTH")
-            status = self.write(path, environ, content) if complete else 400
+            content = read(environ)
+            status = 400 if content is None else self.write(path, environ, content)
         else:
             status = self.write(path, environ, None) if method == "DELETE" else 501
         about = [] if status == 204 else [("Content-Type", "text/plain"), ("Content-Length", "0")]
@@ -52,6 +51,15 @@ class FileStore:
                 unfinished.write_bytes(content)  # here, not before the lock: its stamp has to be a new one
                 os.replace(unfinished, path)
             return 201 if st is None else 204
+
+
+def read(environ):
+    """The content of a request, or None where its length is not given, or less has come."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if not re.fullmatch("[0-9]{1,18}", length):  # int() takes "-1" too, and read(-1) waits for the end
+        return None
+    content = environ["wsgi.input"].read(int(length))
+    return content if len(content) == int(length) else None
 
 
 if __name__ == "__main__":

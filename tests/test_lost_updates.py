@@ -86,6 +86,24 @@ def test_what_is_not_stored(store: Any) -> None:
     assert list(store.directory.iterdir()) == []
 
 
+class Input(io.BytesIO):
+    """Fails where a socket would wait for as long as the client stays."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size is not None
+        assert size >= 0
+        return super().read(size)
+
+
+@pytest.mark.parametrize("length", ["", "-1", "+3", "3.0", "0x3", "three", "\xb3", "\u0663", "9" * 5000])
+def test_a_length_that_is_no_number_of_bytes(store: Any, length: str) -> None:
+    statuses: list[str] = []
+    variables = environ("/name", "PUT") | {"wsgi.input": Input(b"one"), "CONTENT_LENGTH": length}
+    store(variables, lambda status, fields: statuses.append(status))
+    assert statuses == ["400 Bad Request"]
+    assert list(store.directory.iterdir()) == []
+
+
 # -- Every client reads, and then every client writes --------------------------------------------------------
 
 
