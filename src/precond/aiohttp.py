@@ -34,7 +34,7 @@ from precond._files import Answer, File, Question, find_answer, find_answer_at_o
 from precond._serving import check_nowait, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.typedefs import LooseHeaders, PathLike
@@ -89,7 +89,7 @@ class FileResponse(web.FileResponse):
         web.StreamResponse.__init__(self, status=status, reason=reason, headers=headers)
         _check_policy(policy)
         check_nowait(nowait)
-        self._asked_for = _path_as_text(path)
+        self._asked_for = path if type(path) is str else _path_as_text(path)
         self._chunk_size = chunk_size
         self._policy = policy
         self._nowait = nowait
@@ -99,15 +99,20 @@ class FileResponse(web.FileResponse):
     def _path(self) -> Path:  # type: ignore[override]
         return Path(self._asked_for)
 
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+    def prepare(self, request: web.BaseRequest) -> Coroutine[Any, Any, AbstractStreamWriter | None]:
+        # Not a coroutine itself, which would be one more for every 304.
         if self.prepared:
-            return await self._start_response(request)
+            return self._start_response(request)
         answer = self._answer_at_once(request)
+        if answer is None or answer.part is not None:
+            return self._prepare(request, answer)
+        self._leave_content_out(answer)
+        return self._start_response(request)
+
+    async def _prepare(self, request: web.BaseRequest, answer: Answer | None) -> AbstractStreamWriter | None:
         if answer is None:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(None, self._answer, request)
-        if answer.varies:
-            _add_vary(self.headers)
         if answer.part is None:
             self._leave_content_out(answer)
             return await self._start_response(request)
@@ -149,12 +154,10 @@ class FileResponse(web.FileResponse):
 
     def _is_plain(self) -> bool:
         """Whether neither application nor middleware has set what the answer depends on."""
+        if self.status != 200 or self.compression:
+            return False
         headers = self.headers
-        return (
-            self.status == 200
-            and not self.compression
-            and (not headers or (hdrs.ETAG not in headers and hdrs.LAST_MODIFIED not in headers))
-        )
+        return not headers or (hdrs.ETAG not in headers and hdrs.LAST_MODIFIED not in headers)
 
     def _question(self, request: web.BaseRequest) -> Question:
         return Question(
@@ -167,13 +170,15 @@ class FileResponse(web.FileResponse):
             self.headers.get(hdrs.LAST_MODIFIED),
         )
 
-    def _start_response(self, request: web.BaseRequest) -> Awaitable[AbstractStreamWriter | None]:
+    def _start_response(self, request: web.BaseRequest) -> Coroutine[Any, Any, AbstractStreamWriter | None]:
         """What every response does to be prepared, without aiohttp's way with files."""
         return web.StreamResponse.prepare(self, request)
 
     def _leave_content_out(self, answer: Answer) -> None:
         self.set_status(answer.status)
         headers = self.headers
+        if answer.varies:
+            _add_vary(headers)
         has_own = bool(headers)
         if answer.status == 304:
             etag, last_modified = answer.validators
@@ -195,6 +200,8 @@ class FileResponse(web.FileResponse):
     async def _respond_with_content(
         self, request: web.BaseRequest, answer: Answer, part: range
     ) -> AbstractStreamWriter | None:
+        if answer.varies:
+            _add_vary(self.headers)
         for name, value in zip((hdrs.ETAG, hdrs.LAST_MODIFIED), answer.validators, strict=True):
             if value is not None:
                 self.headers.setdefault(name, value)
