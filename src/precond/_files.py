@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from precond._types import StatResult
 
-# Looked up once: up to Python 3.11 that takes longer than a decision.
+# Each look-up in an enum costs as much as a decision.
 _NOT_MODIFIED: Final = Outcome.NOT_MODIFIED
 _PRECONDITION_FAILED: Final = Outcome.PRECONDITION_FAILED
 _FINAL: Final = (_NOT_MODIFIED, _PRECONDITION_FAILED)

@@ -62,7 +62,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FileResponse", "StaticFiles"]
 
-_FINAL: Final = (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED)
+_NOT_MODIFIED: Final = (
+    Outcome.NOT_MODIFIED
+)  # looked up once: in Python 3.11 that takes longer than a decision
+_FINAL: Final = (_NOT_MODIFIED, Outcome.PRECONDITION_FAILED)
 _AFTER_ALL: Final = 2**63 - 1
 """POSIX nanoseconds by which every stamp is settled."""
 
@@ -148,11 +151,12 @@ class FileResponse(StarletteFileResponse):
         """The response where it is 304 or 412, and found without waiting."""
         if type(self).set_stat_headers is not FileResponse.set_stat_headers:
             return None  # which may want to see more of a stat result
+        now_ns = time.time_ns()
         st = look_nowait(os.fspath(self.path), (), False)
         if st is None:
             return None
         outcome = self._evaluate(st, scope)
-        return self._instead(outcome, st) if outcome in _FINAL else None
+        return self._instead(outcome, st, now_ns) if outcome in _FINAL else None
 
     async def _select(self, file: _File, scope: Scope) -> Outcome:
         """Evaluate by the file's own stat; leave it open where its bytes are to be sent from here."""
@@ -267,6 +271,8 @@ class StaticFiles(StarletteStaticFiles):
 
     def __init__(self, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Unpack[_Options]) -> None:
         super().__init__(**options)
+        # Once, and not for every request.
+        self.all_directories = [os.fspath(directory) for directory in self.all_directories]
         self.policy = _checked(policy)
         check_nowait(nowait)
         self.nowait = nowait
@@ -312,13 +318,14 @@ class StaticFiles(StarletteStaticFiles):
 
     def _at_once(self, path: str, scope: Scope) -> Response | None:
         """The response, where the file is found without waiting."""
+        now_ns = time.time_ns()
         found = self._look(path) if scope["method"] in ("GET", "HEAD") else None
         if found is None:
             return None
         full_path, st = found
         outcome = self.policy.evaluate_raw(st, scope["method"], scope["headers"])
         if outcome in _FINAL:
-            return self._instead(outcome, st)
+            return self._instead(outcome, st, now_ns)
         return self._file_response(full_path, cast("os.stat_result", st), 200)
 
     def _look(self, path: str) -> tuple[str, StatResult] | None:
@@ -332,10 +339,11 @@ class StaticFiles(StarletteStaticFiles):
             not self.all_directories
             or ".." in path
             or path.startswith(("/", "\\"))
-            or (own.lookup_path, own.file_response) != _AS_WRITTEN
+            or own.lookup_path is not _LOOKUP_PATH
+            or own.file_response is not _FILE_RESPONSE
         ):
             return None
-        full_path = f"{os.fspath(self.all_directories[0])}{os.sep}{path}"  # os.path.join takes a microsecond
+        full_path = f"{self.all_directories[0]}{os.sep}{path}"  # os.path.join takes a microsecond
         st = look_nowait(full_path, (), True)
         if st is None:
             return None
@@ -344,11 +352,11 @@ class StaticFiles(StarletteStaticFiles):
             full_path = os.path.abspath(full_path)
         return full_path, st
 
-    def _instead(self, outcome: Outcome, st: StatResult) -> Response:
+    def _instead(self, outcome: Outcome, st: StatResult, now_ns: int | None = None) -> Response:
         response = Response(status_code=int(outcome))
-        if outcome is Outcome.NOT_MODIFIED:
+        if outcome is _NOT_MODIFIED:
             # RFC 9110 section 15.4.5: the entity-tag or, where there is none, the date.
-            etag, last_modified = self.policy.validators(st)
+            etag, last_modified = self.policy.validators(st, now_ns=now_ns)
             if etag is not None:
                 response.raw_headers.append((b"etag", etag.encode()))
             elif last_modified is not None:
@@ -364,8 +372,9 @@ class StaticFiles(StarletteStaticFiles):
 _NAME: Final = r"[^/\\:\0.][^/\\:\0]*"  # neither "." nor "..", nor what a system takes for more than a name
 _is_plain: Final = re.compile(rf"{_NAME}(?:/{_NAME})*").fullmatch
 
-_AS_WRITTEN: Final = StaticFiles.lookup_path, StaticFiles.file_response
-"""Neither overridden nor replaced."""
+# Neither overridden nor replaced.
+_LOOKUP_PATH: Final = StaticFiles.lookup_path
+_FILE_RESPONSE: Final = StaticFiles.file_response
 
 
 class _StaticFile(FileResponse):
