@@ -416,6 +416,26 @@ def test_the_clock_is_read_for_what_was_written_just_now(backend: ModuleType, tm
     assert backend.Policy(settle=0).validators(st).etag == backend.Policy().etag(st)
 
 
+def test_the_clock_is_read_for_the_date_of_an_if_range_alone(
+    backend: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+
+    def clock() -> int:
+        reads.append(ST.st_mtime_ns + 10**12)
+        return reads[-1]
+
+    monkeypatch.setattr(backend.time if backend is _fallback else backend, "time_ns", clock)
+    policy = backend.Policy()
+    tag, date = policy.etag(ST), policy.validators(ST, now_ns=2**62).last_modified
+    for value in (tag, f"W/{tag}", f"{tag} ", '"', ""):
+        policy.evaluate(ST, "GET", if_range=value, range="bytes=0-")
+        policy.evaluate_raw(ST, "GET", [(b"range", b"bytes=0-"), (b"if-range", value.encode())])
+        assert reads == []
+    assert policy.evaluate(ST, "GET", if_range=date, range="bytes=0-") is Outcome.PROCEED
+    assert len(reads) == 1
+
+
 @pytest.mark.parametrize("surrogate", ["\udce9", "\u0100", "\U0001f600"])
 def test_characters_that_are_no_bytes_match_nothing(backend: ModuleType, surrogate: str) -> None:
     policy = backend.Policy()

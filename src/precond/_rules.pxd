@@ -295,10 +295,15 @@ cdef inline bint is_long_date(const Field* field) noexcept nogil:
     return field.value != NULL and field.length > 29
 
 
+cdef inline bint may_be_date(const Field* field) noexcept nogil:
+    """No date ends in a double quote, as all entity-tags do."""
+    return field.value != NULL and field.length > 0 and field.value[field.length - 1] != c'"'
+
+
 cdef inline bint needs_clock(const Conditions* fields) noexcept nogil:
     """Whether evaluate() may read `now`: to know whether the date of an If-Range is settled, and for the
     two-digit year of an rfc850-date."""
-    return (fields.if_range.value != NULL or is_long_date(&fields.if_modified_since)
+    return (may_be_date(&fields.if_range) or is_long_date(&fields.if_modified_since)
             or is_long_date(&fields.if_unmodified_since))
 
 
