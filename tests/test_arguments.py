@@ -380,6 +380,11 @@ def test_a_policy_is_immutable(backend: ModuleType) -> None:
         backend.Policy(True)
 
 
+def test_a_policy_is_not_subclassed(backend: ModuleType) -> None:
+    with pytest.raises(TypeError, match=r"\bPolicy\b"):
+        type("Lenient", (backend.Policy,), {})
+
+
 def test_a_real_stat_result(backend: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 300)

@@ -3,8 +3,6 @@
 from functools import partial
 from typing import Any, Literal, final, overload
 
-from typing_extensions import disjoint_base
-
 from precond._fields import HeaderPairs
 from precond._types import (
     ETag,
@@ -22,7 +20,7 @@ from precond._types import (
 
 __pyx_capi__: dict[str, object]  # see _core.pxd
 
-@disjoint_base
+@final
 class Policy:
     @property
     def options(self) -> Options: ...

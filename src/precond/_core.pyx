@@ -452,11 +452,12 @@ cdef object unconditional(Policy policy, object st):
 # -- Public names --------------------------------------------------------------------------------------------
 
 
+@cython.final
 cdef class Policy:
     # The first lines are where inspect.signature looks for that of a type written in C.
     """Policy(*, etag=True, last_modified=True, weak=False, if_modified_since='before', stamp='mtime', \
 settle=None)\n--\n
-    The choices of one mount point, and the functions that honour them. Immutable.
+    The choices of one mount point, and the functions that honour them. Immutable, and final.
 
     etag, last_modified  send and honour that validator; off means never sent, and the fields about it are
                          those about a validator that this server does not have

@@ -12,7 +12,7 @@ import re
 import time
 from datetime import date as civil_date
 from functools import partial
-from typing import Any, Final, Literal, NoReturn, TypeAlias, overload
+from typing import Any, Final, Literal, NoReturn, TypeAlias, final, overload
 
 from precond._explain import Grammar
 from precond._explain import explain as _explain
@@ -471,8 +471,9 @@ def _etag_string(opaque: bytes, weak: bool) -> str:
 # -- Public names --------------------------------------------------------------------------------------------
 
 
+@final
 class Policy:
-    """The choices of one mount point, and the functions that honour them. Immutable.
+    """The choices of one mount point, and the functions that honour them. Immutable, and final.
 
     etag, last_modified  send and honour that validator; off means never sent, and the fields about it are
                          those about a validator that this server does not have
@@ -507,6 +508,9 @@ class Policy:
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "_settle", options.settle_ns())
         object.__setattr__(self, "_stamp", f"st_{stamp}_ns")
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError(f"{cls.__qualname__}: a Policy cannot be subclassed")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Policy is immutable: {name} cannot be set")

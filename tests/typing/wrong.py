@@ -31,6 +31,11 @@ precond.Validators(etag=b'"x"')  # type: ignore[arg-type]
 precond.DEFAULT.options = None  # type: ignore[misc, assignment]
 precond.Outcome.PROCEED.name.decode()  # type: ignore[attr-defined]
 
+
+class Lenient(precond.Policy):  # type: ignore[misc]
+    pass
+
+
 precond.aiohttp.FileResponse("file", policy="weak")  # type: ignore[arg-type]
 precond.aiohttp.static("/static", "public", policy=None)  # type: ignore[arg-type]
 precond.aiohttp.static("/static", "public", chunk_sizes=1)  # type: ignore[call-arg]
