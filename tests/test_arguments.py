@@ -378,6 +378,9 @@ def test_a_policy_is_immutable(backend: ModuleType) -> None:
             delattr(policy, name)
     with pytest.raises(TypeError):
         backend.Policy(True)
+    policy.__init__(weak=True, if_modified_since="exact")
+    assert policy == backend.Policy()
+    assert policy.etag(ST) == backend.Policy().etag(ST)
 
 
 def test_a_policy_is_not_subclassed(backend: ModuleType) -> None:

@@ -494,8 +494,8 @@ class Policy:
     _settle: int
     _stamp: str
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         etag: bool = True,
         last_modified: bool = True,
@@ -503,11 +503,13 @@ class Policy:
         if_modified_since: IfModifiedSince = "before",
         stamp: Stamp = "mtime",
         settle: float | None = None,
-    ) -> None:
+    ) -> Policy:
         options = check_options(etag, last_modified, weak, if_modified_since, stamp, settle)
+        self = super().__new__(cls)
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "_settle", options.settle_ns())
         object.__setattr__(self, "_stamp", f"st_{stamp}_ns")
+        return self
 
     def __init_subclass__(cls) -> None:
         raise TypeError(f"{cls.__qualname__}: a Policy cannot be subclassed")
