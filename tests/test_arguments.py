@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import enum
 import errno
 import os
 import pickle
@@ -354,6 +355,38 @@ def test_ctime_is_the_stamp_where_asked_for(backend: ModuleType, tmp_path: Path)
     assert policy.etag(st) == f'"{st.st_ctime_ns:x}-1"'
     assert policy.last_modified(st) == -(-st.st_ctime_ns // 10**9)
     assert policy.evaluate(st, "GET", if_none_match=policy.etag(st)) is Outcome.NOT_MODIFIED
+
+
+class Choice(str, enum.Enum):
+    """Members are text, but are not formatted as the text that they are equal to."""
+
+    CTIME = "ctime"
+    MTIME = "mtime"
+    EXACT = "exact"
+    OFF = "off"
+
+
+@pytest.mark.parametrize(
+    "name, choice",
+    [
+        ("stamp", Choice.MTIME),
+        pytest.param(
+            "stamp",
+            Choice.CTIME,
+            marks=pytest.mark.skipif(os.name == "nt", reason="st_ctime is the time of creation there"),
+        ),
+        ("if_modified_since", Choice.EXACT),
+        ("if_modified_since", Choice.OFF),
+    ],
+)
+def test_a_choice_may_be_a_member_of_an_enum(backend: ModuleType, name: str, choice: Choice) -> None:
+    policy, plain = backend.Policy(**{name: choice}), backend.Policy(**{name: choice.value})
+    assert policy == plain
+    assert repr(policy) == repr(plain)
+    assert policy.etag(ST) == plain.etag(ST)
+    for date in ("Tue, 14 Nov 2023 22:13:21 GMT", "Tue, 14 Nov 2023 22:13:22 GMT"):
+        asked = policy.explain(ST, "GET", if_modified_since=date)
+        assert asked == plain.explain(ST, "GET", if_modified_since=date)
 
 
 def test_a_policy_is_a_value(backend: ModuleType) -> None:

@@ -487,10 +487,10 @@ settle=None)\n--\n
         self.choices.weak = weak
         self.choices.if_modified_since = {
             "before": _rules.BEFORE, "exact": _rules.EXACT, "off": _rules.OFF,
-        }[if_modified_since]
+        }[self.options.if_modified_since]
         self.choices.settle = self.options.settle_ns()
         self.stamp_index = CTIME_NS if stamp == "ctime" else MTIME_NS
-        self.stamp_name = f"st_{stamp}_ns"
+        self.stamp_name = "st_ctime_ns" if stamp == "ctime" else "st_mtime_ns"
 
     def __repr__(self):
         return repr(self.options)

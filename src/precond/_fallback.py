@@ -508,7 +508,7 @@ class Policy:
         self = super().__new__(cls)
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "_settle", options.settle_ns())
-        object.__setattr__(self, "_stamp", f"st_{stamp}_ns")
+        object.__setattr__(self, "_stamp", "st_ctime_ns" if options.stamp == "ctime" else "st_mtime_ns")
         return self
 
     def __init_subclass__(cls) -> None:

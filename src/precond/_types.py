@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import sys
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import os
@@ -15,7 +15,7 @@ FieldValue: TypeAlias = str | bytes
 
 IfModifiedSince: TypeAlias = Literal["exact", "before", "off"]
 Stamp: TypeAlias = Literal["mtime", "ctime"]
-
+_Text = TypeVar("_Text", bound=str)
 
 FilePath: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 
@@ -141,8 +141,8 @@ def check_options(
     for name, switch in (("etag", etag), ("last_modified", last_modified), ("weak", weak)):
         if not isinstance(switch, bool):
             raise type_error(name, "bool", switch)
-    _check_choice("if_modified_since", if_modified_since, ("exact", "before", "off"))
-    _check_choice("stamp", stamp, ("mtime", "ctime"))
+    if_modified_since = _choice("if_modified_since", if_modified_since, ("exact", "before", "off"))
+    stamp = _choice("stamp", stamp, ("mtime", "ctime"))
     if stamp == "ctime" and sys.platform == "win32":
         # There st_ctime is the time of creation, which no later write changes.
         raise ValueError("stamp: 'ctime' is not the time of the last change on Windows")
@@ -154,11 +154,14 @@ def check_options(
     return Options(etag, last_modified, weak, if_modified_since, stamp, settle)
 
 
-def _check_choice(argument: str, value: object, choices: tuple[str, ...]) -> None:
+def _choice(argument: str, value: object, choices: tuple[_Text, ...]) -> _Text:
+    """The one that a value is equal to: text of a subclass may be formatted, shown and pickled otherwise."""
     if not isinstance(value, str):
         raise type_error(argument, "str", value)
-    if value not in choices:
-        raise ValueError(f"{argument}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise ValueError(f"{argument}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 MAX_SETTLE: Final = 1_000_000_000
