@@ -76,3 +76,14 @@ def test_both_back_ends_share_their_types() -> None:
 def test_what_stands_where_no_extension_was_built_says_so() -> None:
     with pytest.raises(ImportError, match="PRECOND_NO_EXTENSIONS=1"):
         runpy.run_path(str(Path(precond.__file__).with_name("_core.py")))
+
+
+@pytest.mark.skipif(PURE, reason="PRECOND_NO_EXTENSIONS: there may be no extension to choose")
+@pytest.mark.parametrize("sender,receiver", [({}, {NO: "1"}), ({NO: "1"}, {})])
+def test_a_pickled_policy_travels_between_back_ends(sender: dict[str, str], receiver: dict[str, str]) -> None:
+    pickled = run(
+        "import pickle, precond; print(pickle.dumps(precond.Policy(weak=True, settle=0.5)))", **sender
+    )
+    code = f"import pickle, precond; policy = pickle.loads({pickled.stdout.strip()}); "
+    code += "print(type(policy) is precond.Policy, policy)"
+    assert run(code, **receiver).stdout == "True Policy(weak=True, settle=0.5)\n"

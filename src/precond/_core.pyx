@@ -9,7 +9,6 @@ Outcome. No reference is borrowed: whatever a pointer points into is held until 
 """
 
 import os
-from functools import partial
 from time import time_ns
 
 cimport cython
@@ -32,7 +31,7 @@ from precond._rules cimport Choices, Conditions, Field, Method, Representation, 
 from precond._explain import Grammar, explain as _explain
 from precond._fields import as_tuple, combine
 from precond import _types
-from precond._types import ANY, ETag, Outcome, Validators, check_options, type_error
+from precond._types import ANY, ETag, Outcome, Validators, check_options, policy_of, type_error
 
 cdef extern from *:
     """
@@ -502,7 +501,7 @@ settle=None)\n--\n
         return hash(self.options)
 
     def __reduce__(self):
-        return partial(type(self), **self.options._asdict()), ()
+        return policy_of, (self.options._asdict(),)
 
     def evaluate(
         self, st, method, *, if_match=None, if_unmodified_since=None, if_none_match=None,

@@ -11,7 +11,6 @@ import os
 import re
 import time
 from datetime import date as civil_date
-from functools import partial
 from typing import Any, Final, Literal, NoReturn, TypeAlias, final, overload
 
 from precond._explain import Grammar
@@ -45,6 +44,7 @@ from precond._types import (
     Validators,
     Wildcard,
     check_options,
+    policy_of,
     type_error,
 )
 
@@ -529,8 +529,8 @@ class Policy:
     def __hash__(self) -> int:
         return hash(self.options)
 
-    def __reduce__(self) -> tuple[partial[Policy], tuple[()]]:
-        return partial(type(self), **self.options._asdict()), ()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return policy_of, (self.options._asdict(),)
 
     def _represent(
         self, st: StatResult | Validators | None, has_tags: bool = True, has_dates: bool = True

@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 import math
 import sys
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import os
+
+    from precond import Policy
 
 FieldValue: TypeAlias = str | bytes
 """A field value as the server hands it over: bytes, or str that holds Latin-1 or surrogateescape."""
@@ -162,6 +164,13 @@ def _choice(argument: str, value: object, choices: tuple[_Text, ...]) -> _Text:
         if value == choice:
             return choice
     raise ValueError(f"{argument}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def policy_of(choices: dict[str, Any]) -> Policy:
+    """What a pickled Policy is made by: one of the back end that is used here, whichever it was there."""
+    from precond import Policy  # which comes of a back end, and that needs this module
+
+    return Policy(**choices)
 
 
 MAX_SETTLE: Final = 1_000_000_000
