@@ -175,7 +175,7 @@ def _if_range(request: _Request, value: FieldValue, range: FieldValue | None) ->
     if range is None:
         return _Step(name, section, None, f"{name} is ignored: there is no Range")
     held = request.gives(Outcome.PROCEED, if_range=value, range=range)
-    if _is_list(request, value):
+    if _is_etag(request, value):
         reason = _list_reason(name, request, value, held, "strongly")
     elif request.grammar.parse_http_date(value) is None:
         reason = f"{name} is neither one entity-tag nor an HTTP-date"
@@ -188,9 +188,12 @@ def _if_range(request: _Request, value: FieldValue, range: FieldValue | None) ->
     return _Step(name, section, held, reason)
 
 
-def _is_list(request: _Request, value: FieldValue) -> bool:
+def _is_etag(request: _Request, value: FieldValue) -> bool:
+    """Whether it is one entity-tag, and not a list of one, which may have commas around."""
     tags = request.grammar.parse_etags(value)
-    return isinstance(tags, tuple) and len(tags) == 1
+    if not isinstance(tags, tuple) or len(tags) != 1:
+        return False
+    return str(tags[0]).encode("latin-1") == octets(value, "if_range").strip(b" \t")
 
 
 def _list_reason(name: str, request: _Request, value: FieldValue, matched: bool, how: str) -> str:
