@@ -85,6 +85,13 @@ def test_a_year_that_no_date_can_write(backend: ModuleType) -> None:
     assert "1000000000000 seconds after 1970, a year that no HTTP-date can write, is later than" in reason
 
 
+def test_two_digit_years_are_read_by_the_instant_of_the_question(backend: ModuleType) -> None:
+    in_2057 = 2_745_532_800_000_000_000
+    value = "Tuesday, 29-Feb-00 00:00:00 GMT"  # of 2100 then, which will not have the day
+    explanation = backend.Policy().explain(ST, "GET", if_range=value, range="x", now_ns=in_2057)
+    assert explanation.reason == "If-Range is neither one entity-tag nor an HTTP-date"
+
+
 def test_an_application_s_date(backend: ModuleType) -> None:
     reason = backend.Policy().explain(Validators(None, DATE), "GET", if_modified_since=LATER).reason
     assert reason == f"the last modification, {DATE}, is not later than the date"

@@ -28,7 +28,7 @@ class Grammar(NamedTuple):
     """The back end's functions that know no policy."""
 
     parse_etags: Callable[[FieldValue], tuple[ETag, ...] | Wildcard | None]
-    parse_http_date: Callable[[FieldValue], int | None]
+    parse_http_date: Callable[..., int | None]
     format_http_date: Callable[[int], str]
 
 
@@ -52,6 +52,9 @@ class _Request(NamedTuple):
 
     def gives(self, outcome: Outcome, **fields: FieldValue) -> bool:
         return self.policy.evaluate(self.st, self.method, now_ns=self.now_ns, **fields) is outcome
+
+    def is_date(self, value: FieldValue) -> bool:
+        return self.grammar.parse_http_date(value, now_ns=self.now_ns) is not None
 
     def etag(self) -> str | None:
         """Our entity-tag, where there is one to compare with."""
@@ -177,7 +180,7 @@ def _if_range(request: _Request, value: FieldValue, range: FieldValue | None) ->
     held = request.gives(Outcome.PROCEED, if_range=value, range=range)
     if _is_etag(request, value):
         reason = _list_reason(name, request, value, held, "strongly")
-    elif request.grammar.parse_http_date(value) is None:
+    elif not request.is_date(value):
         reason = f"{name} is neither one entity-tag nor an HTTP-date"
     elif held:
         reason = f"the date is the last modification, {request.date()}, and settled"
@@ -213,7 +216,7 @@ def _list_reason(name: str, request: _Request, value: FieldValue, matched: bool,
 
 def _no_date(request: _Request, value: FieldValue) -> str | None:
     """Why a date cannot be compared, or None where it can."""
-    if request.grammar.parse_http_date(value) is None:
+    if not request.is_date(value):
         return "it is not one HTTP-date"
     if request.date() is None:
         return "there is no modification date to compare with"
