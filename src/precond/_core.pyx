@@ -5,7 +5,8 @@
 """The compiled back end: glue between Python objects and the rules in _rules.pxd.
 
 From objects it makes pointers and lengths, two integers of a stat result, and back from a verdict a cached
-Outcome. No reference is borrowed: whatever a pointer points into is held until the verdict is there.
+Outcome. Whatever a pointer points into is held until the verdict is there; evaluate_raw alone borrows from a
+list that can change, while no other code can run, and makes a tuple of it before any does.
 """
 
 import os
