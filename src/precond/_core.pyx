@@ -27,7 +27,7 @@ from libc.string cimport memcpy, strlen
 
 from precond cimport _etag, _httpdate, _nowait, _rules
 from precond._etag cimport EntityTag
-from precond._rules cimport Choices, Conditions, Field, Method, Representation, Verdict
+from precond._rules cimport Choices, Conditions, Field, Method, Representation
 
 from precond._explain import Grammar, explain as _explain
 from precond._fields import as_tuple, combine
@@ -55,8 +55,8 @@ cdef extern from *:
     #endif
     }
 
-    /* An instance of a named tuple of two, as tuple.__new__ makes it of another tuple, at more than the price of a
-       tag and a date together. */
+    /* An instance of a named tuple of two, as tuple.__new__ makes it of another tuple, at more than the price
+       of a tag and a date together. */
     static PyObject *precond_new_pair(PyObject *kind, PyObject *first, PyObject *second) {
         PyObject *pair = ((PyTypeObject *)kind)->tp_alloc((PyTypeObject *)kind, 2);
         if (pair != NULL) {

@@ -12,7 +12,7 @@
 # Nothing here knows Python: bytes are a pointer and a length, nothing ends with NUL.
 
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 
 from precond._octets cimport load_eight, load_eight_back, store_eight
 
