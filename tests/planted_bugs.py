@@ -174,8 +174,8 @@ BUGS = [
     Bug(RULES, 'c"A" <= letter', 'c"A" < letter', "A has no lower case"),
     Bug(
         CORE,
-        "cdef void trim_blanks(Field* field) noexcept:\n",
-        "cdef void trim_blanks(Field* field) noexcept:\n    return\n",
+        "cdef void trim_blanks(Field* field) noexcept nogil:\n",
+        "cdef void trim_blanks(Field* field) noexcept nogil:\n    return\n",
         "a missing trim",
     ),
     Bug(CORE, "if field.value != NULL or not PyBytes", "if not PyBytes", "of two lines the first is lost"),

@@ -16,13 +16,9 @@ cdef inline bint is_text(const void* text, size_t length) noexcept nogil:
 
 cdef inline Field trimmed(const char* text, size_t length) noexcept nogil:
     """A field that is present, which a value of NULL would not be, without outer whitespace."""
-    cdef const unsigned char* at = <const unsigned char*>text
-    while length and _etag.is_blank(at[length - 1]):
-        length -= 1
-    while length and _etag.is_blank(at[0]):
-        at += 1
-        length -= 1
-    return Field(at, length) if length else NO_MEMBER
+    cdef Field field = Field(<const unsigned char*>text, length)
+    trim(&field)
+    return field if field.length else NO_MEMBER
 
 
 cdef inline bint read_etag(const char* text, size_t length, EntityTag* tag) noexcept nogil:

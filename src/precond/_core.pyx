@@ -186,7 +186,7 @@ cdef int read_octets(object value, str argument, Field* field) except -1:
     return 0
 
 
-cdef void trim_blanks(Field* field) noexcept:
+cdef void trim_blanks(Field* field) noexcept nogil:
     while field.length and _etag.is_blank(field.value[field.length - 1]):
         field.length -= 1
     while field.length and _etag.is_blank(field.value[0]):
@@ -194,7 +194,7 @@ cdef void trim_blanks(Field* field) noexcept:
         field.length -= 1
 
 
-cdef inline void trim(Field* field) noexcept:
+cdef inline void trim(Field* field) noexcept nogil:
     """Outer whitespace is not part of a field value (RFC 9110 section 5.5)."""
     if field.length and (_etag.is_blank(field.value[0]) or _etag.is_blank(field.value[field.length - 1])):
         trim_blanks(field)
