@@ -83,7 +83,8 @@ cdef int precond_format_etag(
 # The last modification date of a file, in POSIX seconds: the stamp rounded up to a whole second.
 cdef int64_t precond_last_modified(int64_t stamp_ns) noexcept nogil
 
-# Which validators of a file a response may carry at now_ns (POSIX): 0, or PRECOND_SEND_... bits.
+# Which validators of a file a response may carry: 0, or PRECOND_SEND_... bits.
+# now_ns: POSIX, of an instant before the stat was taken and, if of an open file, before that was opened.
 # settle_ns: nanoseconds until a stamp is final, to 10**18, or PRECOND_SETTLE_BY_STAMP.
 # PRECOND_INVALID: flags, or settle_ns.
 cdef int precond_settled(

@@ -720,7 +720,10 @@ class Policy:
         never settled.
 
         st          as for evaluate; of given Validators the policy's switches apply, of None nothing is left
-        now_ns      POSIX nanoseconds; None: the clock is read
+        now_ns      POSIX nanoseconds, of an instant before the stat was taken and, if of an open file, before
+                    that was opened. None: now, which is right only where nothing could have waited since.
+                    Otherwise the tag of a file that was replaced by rename, within the tick of its stamp,
+                    would settle although the later file has the same stamp
 
         RFC 9110 sections 8.8.2.1, 8.8.2.2 and 8.8.3.1.
         """
