@@ -164,6 +164,7 @@ BUGS = [
         "                     )",
         "If-Range by a date that is not settled",
     ),
+    Bug(RULES, " != c'\"'", " == c'\"'", "the clock read for a tag in If-Range, and for no date"),
     Bug(RULES, "    if method != GET or ", "    if ", "ranges of HEAD"),
     Bug(
         RULES,
