@@ -1,6 +1,7 @@
 # python examples/django_app.py, then http://127.0.0.1:8000/, /page and /static/index.html
 import hashlib
 import os
+import time
 from pathlib import Path
 from wsgiref.simple_server import make_server
 from wsgiref.util import shift_path_info
@@ -27,8 +28,9 @@ def names(request):
 
 @require_safe
 def page(request):
+    now_ns = time.time_ns()  # before the file is opened: what had settled by then, no later write can share
     file = (PUBLIC / "index.html").open("rb")
-    etag, last_modified = precond.validators(os.fstat(file.fileno()))
+    etag, last_modified = precond.validators(os.fstat(file.fileno()), now_ns=now_ns)
     fields = {"ETag": etag, "Last-Modified": last_modified}
     return FileResponse(file, headers={name: value for name, value in fields.items() if value is not None})
 
