@@ -1,7 +1,9 @@
-"""The examples in docs/: those in Python run, and those of the command line print what they say."""
+"""The examples in docs/: those in Python run, and those of the command line print what they say. The first of
+the README runs too."""
 
 from __future__ import annotations
 
+import asyncio
 import doctest
 import json
 import os
@@ -67,6 +69,12 @@ def test_python(page: Path, here: Path) -> None:
         runner.run(examples, out=said.append, clear_globs=False)
         assert runner.failures == 0, "".join(said)
         names.update(examples.globs)
+
+
+def test_the_first_example_of_the_readme(here: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(blocks(ROOT / "README.md", "python")[0][2], names)
+    asyncio.run(names["app"]({"method": "GET", "headers": []}, None, None))
 
 
 @pytest.mark.parametrize("page", pages_with("console"))
