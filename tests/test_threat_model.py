@@ -22,5 +22,12 @@ def test_each_line_names_what_shows_it(threat: str, tests: str) -> None:
         assert f"def {test}(" in path.read_text("utf-8") or not test, (name, test)
 
 
+def test_the_limit_is_that_of_the_test() -> None:
+    source = ROOT.joinpath("tests", "test_complexity.py").read_text("utf-8")
+    limit = re.search(r"^LIMIT = (\d+) ", source, re.MULTILINE)
+    assert limit is not None
+    assert f"ten times the bytes take at most {limit[1]} times the instructions" in PAGE.read_text("utf-8")
+
+
 def test_there_is_a_table() -> None:
     assert len(ROWS) > 15
