@@ -24,6 +24,7 @@ EXAMPLES = Path(__file__).parent.with_name("examples")
 
 SERVERS: dict[str, Callable[[Any], AbstractContextManager[int]]] = {
     "aiohttp_app": aiohttp_server.serving,
+    "asgi_app": asgi_server.serving,
     "django_app": contextmanager(run_waitress),
     "fastapi_app": asgi_server.serving,
     "flask_app": contextmanager(run_waitress),
@@ -34,6 +35,7 @@ INDEX = (EXAMPLES / "public" / "index.html").read_bytes()
 FILES = [
     ("aiohttp_app", "/"),
     ("aiohttp_app", "/static/index.html"),
+    ("asgi_app", "/page"),
     ("django_app", "/page"),
     ("django_app", "/static/index.html"),
     ("fastapi_app", "/"),
@@ -88,11 +90,17 @@ def test_a_file(port: int, target: str) -> None:
     assert ask(port, target).fields["etag"] == f'"{OLD:x}-{len(INDEX):x}"'
 
 
-@pytest.mark.parametrize("port", ["django_app", "flask_app"], indirect=True)
+@pytest.mark.parametrize("port", ["asgi_app", "django_app", "flask_app"], indirect=True)
 def test_a_response_with_a_tag_of_its_own(port: int) -> None:
     content = ask(port, "/").body
     assert json.loads(content) == ["index.html"]
     check_conditions(port, "/", content)
+
+
+@pytest.mark.parametrize("port", ["asgi_app"], indirect=True)
+def test_what_comes_before_preconditions(port: int) -> None:
+    for method, target, status in (("GET", "/none", 404), ("PUT", "/page", 405)):
+        assert ask(port, target, method, [("If-Match", '"other"')]).status == status
 
 
 def test_no_application_is_left_out() -> None:
