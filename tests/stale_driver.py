@@ -231,7 +231,7 @@ def main() -> int:
             with directory_of(stamps) as directory:
                 of_one = run(name, stamps, directory, **size)
         except NoMountError as error:
-            if options.stamps or os.environ.get("CI"):
+            if options.stamps or os.environ.get("PRECOND_CI"):
                 raise
             print(f"{name}, {stamps}: left out. {error}")
             continue
