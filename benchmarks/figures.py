@@ -11,6 +11,11 @@ Samples = dict[str, dict[str, list[float]]]
 QUIET = 4  # one round in so many is taken for undisturbed
 
 
+def fastest(times: Sequence[float]) -> list[float]:
+    """A quarter of them, one at least: those that took least."""
+    return sorted(times)[: max(1, len(times) // QUIET)]
+
+
 def undisturbed(by_label: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
     """A quarter of the rounds, one at least: those in which all calls of a group together took least.
 

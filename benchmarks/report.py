@@ -54,8 +54,8 @@ def write(figures: Figures, docs: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the tables and charts of the documentation.")
     parser.add_argument("--rounds", type=int, default=51, help="of ratios.py (default: 51)")
-    parser.add_argument("--server-rounds", type=int, default=32, help="of servers.py (default: 32)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="of one run of wrk (default: 0.5)")
+    parser.add_argument("--server-rounds", type=int, default=48, help="of servers.py (default: 48)")
+    parser.add_argument("--seconds", type=float, default=0.25, help="of one run of wrk (default: 0.25)")
     parser.add_argument("--json", type=Path, help="keep the figures in this file")
     parser.add_argument("--from", type=Path, dest="kept", help="take the figures of this file")
     options = parser.parse_args()
