@@ -21,10 +21,11 @@ async def names(scope, receive, send):
 
 async def page(scope, receive, send):
     path = PUBLIC / "index.html"
-    if await respond(scope, send, await stat(path)) in FINAL:
+    now_ns = time.time_ns()  # before the stat: what had settled by then, no later write can share
+    if await respond(scope, send, await stat(path), now_ns=now_ns) in FINAL:
         return  # it need not be opened
     now_ns, st, content = await asyncio.to_thread(read, path)
-    if await respond(scope, send, st) in FINAL:
+    if await respond(scope, send, st, now_ns=now_ns) in FINAL:
         return  # it was another one by then
     etag, last_modified = validators(st, now_ns=now_ns)
     fields = {"Content-Type": "text/html", "ETag": etag, "Last-Modified": last_modified}
@@ -32,7 +33,7 @@ async def page(scope, receive, send):
 
 
 def read(path):
-    now_ns = time.time_ns()  # before the file is opened: what had settled by then, no later write can share
+    now_ns = time.time_ns()  # before it is opened
     with path.open("rb") as file:
         return now_ns, os.fstat(file.fileno()), file.read()
 

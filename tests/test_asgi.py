@@ -124,6 +124,15 @@ def test_last_modified_stands_on_a_304_without_an_entity_tag(st: os.stat_result)
     assert sent.fields == {"last-modified": SINCE}
 
 
+@pytest.mark.parametrize("after, sent_then", [(10**6, []), (10**10, ["etag"])])
+def test_what_had_not_settled_before_the_stat_is_not_sent(
+    st: os.stat_result, after: int, sent_then: list[str]
+) -> None:
+    _, sent = answer(st, {"If-None-Match": "*"}, now_ns=OLD + after)
+    assert sent is not None
+    assert list(sent.fields) == sent_then
+
+
 def test_given_validators_are_sent_in_place_of_those_of_the_stat(st: os.stat_result) -> None:
     _, sent = answer(st, {"If-None-Match": "*"}, headers=[(b"ETag", OWN.encode())])
     assert sent is not None

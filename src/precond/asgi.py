@@ -1,8 +1,10 @@
 """Preconditions for any ASGI application: answer from a stat, or by the validators that the application set.
 
     async def app(scope, receive, send):
+        now_ns = time.time_ns()
         st = await stat(path)
-        if await respond(scope, send, st) in (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED):
+        outcome = await respond(scope, send, st, now_ns=now_ns)
+        if outcome in (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED):
             return  # the response is complete
         ...
 
@@ -60,6 +62,7 @@ async def respond(
     *,
     policy: Policy = DEFAULT,
     headers: Iterable[tuple[bytes, bytes]] = (),
+    now_ns: int | None = None,
 ) -> Outcome:
     """Answer the request where its preconditions decide it, and give the outcome.
 
@@ -72,15 +75,18 @@ async def respond(
     headers     the fields of the 200. A 304 carries those of RFC 9110 section 15.4.5, a 412 those that do not
                 speak of the representation. An ETag or Last-Modified among them is sent in place of that of
                 `st`; to have it evaluated, give Validators
+    now_ns      POSIX nanoseconds, of an instant before the stat was taken, as for precond.validators; None:
+                now
 
     Call it where the answer would be 2xx (RFC 9110 section 13.2.1), and before a change is made.
     """
     if scope["type"] != "http":
         raise ValueError(f"scope: expected the type 'http', got {scope['type']!r}")
-    outcome = policy.evaluate_raw(st, scope["method"], scope["headers"])
+    outcome = policy.evaluate_raw(st, scope["method"], scope["headers"], now_ns=now_ns)
     if outcome in _FINAL:
         fields = list(headers)
-        await _send_without_content(send, outcome, fields + _missing(fields, policy.validators(st)))
+        missing = _missing(fields, policy.validators(st, now_ns=now_ns))
+        await _send_without_content(send, outcome, fields + missing)
     return outcome
 
 

@@ -7,6 +7,7 @@ and `wrong.py` what must be refused.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -171,8 +172,9 @@ def aiohttp_application() -> aiohttp.web.Application:
 
 async def page(scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(b"cache-control", b"no-cache")]
+    now_ns = time.time_ns()
     st = await precond.asgi.stat("page", nowait=True)
-    outcome = await precond.asgi.respond(scope, send, st, policy=POLICY, headers=headers)
+    outcome = await precond.asgi.respond(scope, send, st, policy=POLICY, headers=headers, now_ns=now_ns)
     if outcome is precond.Outcome.PROCEED:
         response = precond.starlette.FileResponse(
             "page", 200, {"Cache-Control": "no-cache"}, filename="page.html", policy=POLICY
