@@ -71,6 +71,8 @@ def test_threads_at_random(name: str, place: Place) -> None:
     assert total.counts["304"]
     if place.stamps == "fine":
         assert total.share_of_304 >= 0.2
+        if not total.counts["206"]:  # they are rare, and over ASGI one run in many has none
+            total = sum_of(run(name, place.stamps, place.directory, steps=3600, seed=seed, threads=4))
         assert total.counts["206"]
 
 
