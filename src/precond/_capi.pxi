@@ -122,7 +122,7 @@ cdef int decide_lines(
     cdef Conditions fields
     if not is_text(method, method_length) or not read_lines(lines, count, current, &fields):
         return PRECOND_INVALID
-    return _rules.evaluate(
+    return verdict_of(
         _rules.method_of(<const unsigned char*>method, method_length), &fields, current, choices, now_ns,
     )
 
