@@ -41,7 +41,7 @@ from origins import (
 
 PACKAGES: Final = ("aiohttp", "starlette", "uvicorn", "uvloop", "httptools")
 TIMEOUT: Final = 600  # seconds, for one run of wrk
-LIFETIME: Final = 8  # rounds that a server lives for
+LIFETIME: Final = 4  # rounds that a server lives for
 SHORTEST: Final = 0.2  # seconds: wrk looks ten times a second whether it was interrupted
 
 TARGETS: Final = {

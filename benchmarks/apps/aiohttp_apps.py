@@ -21,8 +21,10 @@ def _constant(directory: Path) -> web.Application:
 
 
 def _response(make: Callable[..., web.StreamResponse], directory: Path) -> web.Application:
+    beneath = f"{directory}/"
+
     async def respond(request: web.Request) -> web.StreamResponse:
-        return make(f"{directory}/{request.match_info['name']}")
+        return make(beneath + request.match_info["name"])
 
     return _routed(web.get("/{name}", respond))
 

@@ -26,8 +26,10 @@ def _constant(directory: Path) -> Starlette:
 
 
 def _response(make: Callable[..., Response], directory: Path) -> Starlette:
+    beneath = f"{directory}/"
+
     async def respond(request: Request) -> Response:
-        return make(f"{directory}/{request.path_params['name']}")
+        return make(beneath + request.path_params["name"])
 
     return Starlette(routes=[Route("/{name}", respond)])
 
