@@ -12,6 +12,7 @@ import pytest
 
 import aiohttp_server
 from cases import cases, make_file, policies
+from conftest import CHANGES_PROCESS
 from filesystems import as_nobody
 from nowait import (
     ALL,
@@ -95,6 +96,16 @@ def test_no_thread_is_asked(both: tuple[Ask, Ask], path: Path, fields: dict[str,
 @pytest.mark.parametrize("kind", [aiohttp_file, starlette_file])
 def test_paths_of_any_type(tmp_path: Path, path: Path, kind: Any, hops: list[object], of: Any) -> None:
     with both_ways(kind, tmp_path, hops, of=of) as pair:
+        assert check(pair, "file.txt", {"If-None-Match": TAG}, at_once=True).status == 304
+        assert check(pair, "file.txt", {}, at_once=False).body == path.read_bytes()
+
+
+@CHANGES_PROCESS
+def test_a_relative_directory(
+    tmp_path: Path, path: Path, static: Any, hops: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path.parent)
+    with both_ways(static, Path(tmp_path.name), hops) as pair:
         assert check(pair, "file.txt", {"If-None-Match": TAG}, at_once=True).status == 304
         assert check(pair, "file.txt", {}, at_once=False).body == path.read_bytes()
 
