@@ -645,15 +645,12 @@ settle=None)\n--\n
         cdef int64_t now = read_now(now_ns)
         cdef object _held = read_stat(self, st, &current)
         cdef bint given = not current.has_stamp and current.given
+        cdef int64_t stamp = current.stamp, settle = self.choices.settle
         cdef object etag = None
         cdef object last_modified = None
-        if current.has_etag and (given or current.has_stamp and _rules.settled_etag(
-            current.stamp, self.choices.settle, now,
-        )):
+        if current.has_etag and (given or current.has_stamp and _rules.settled_etag(stamp, settle, now)):
             etag = etag_string(&current)
-        if current.has_date and (given or current.has_stamp and _rules.settled_date(
-            current.stamp, self.choices.settle, now,
-        )):
+        if current.has_date and (given or current.has_stamp and _rules.settled_date(stamp, settle, now)):
             last_modified = http_date_string(_rules.modification_date(&current))
         return precond_new_pair(Validators, etag, last_modified)
 
