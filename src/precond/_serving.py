@@ -53,6 +53,9 @@ _LEFT_OUT: Final = frozenset(
 )
 
 
+_LEFT_OUT_BESIDE_A_TAG: Final = _LEFT_OUT | {"last-modified"}
+
+
 def check_nowait(nowait: bool) -> None:
     if not isinstance(nowait, bool):
         raise TypeError(f"nowait: expected bool, got {type(nowait).__name__}")
@@ -128,10 +131,10 @@ def fields_of_304(fields: Iterable[tuple[_Text, _Text]]) -> list[tuple[_Text, _T
 
     Last-Modified only where there is no ETag.
     """
-    kept = [(name, value) for name, value in fields if _lower(name) not in _LEFT_OUT]
-    if any(_lower(name) == "etag" for name, _ in kept):
-        return [(name, value) for name, value in kept if _lower(name) != "last-modified"]
-    return kept
+    named = [(_lower(name), (name, value)) for name, value in fields]
+    has_tag = "etag" in [name for name, _ in named]
+    left_out = _LEFT_OUT_BESIDE_A_TAG if has_tag else _LEFT_OUT
+    return [field for name, field in named if name not in left_out]
 
 
 def fields_of_412(fields: Iterable[tuple[_Text, _Text]]) -> list[tuple[_Text, _Text]]:

@@ -148,7 +148,7 @@ class FileResponse(StarletteFileResponse):
 
     def _at_once(self, scope: Scope) -> Response | None:
         """The response where it is 304 or 412, and found without waiting."""
-        if type(self).set_stat_headers is not FileResponse.set_stat_headers:
+        if type(self).set_stat_headers is not _SET_STAT_HEADERS:
             return None  # which may want to see more of a stat result
         now_ns = time.time_ns()
         st = look_nowait(os.fspath(self.path), (), False)
@@ -197,9 +197,9 @@ class FileResponse(StarletteFileResponse):
     def _evaluate(self, st: StatResult, scope: Scope, now_ns: int | None = None) -> Outcome:
         if scope["type"] != "http" or not self._is_success():
             return Outcome.PROCEED
-        own = Validators(self.headers.get("etag"), self.headers.get("last-modified"))
-        if own == Validators():
+        if not any(name in _VALIDATORS for name, _ in self.raw_headers):
             return self.policy.evaluate_raw(st, scope["method"], scope["headers"], now_ns=now_ns)
+        own = Validators(self.headers.get("etag"), self.headers.get("last-modified"))
         # As a stat result is taken literally, so is what stands in for it: sent or not yet.
         of_file = self.policy.validators(st, now_ns=_AFTER_ALL)
         both = (ours if mine is None else mine for mine, ours in zip(own, of_file, strict=True))
@@ -239,9 +239,21 @@ class FileResponse(StarletteFileResponse):
         return response
 
     def _instead(self, outcome: Outcome, st: StatResult, now_ns: int | None = None) -> Response:
-        response = _without_content(outcome, self._copy(st, now_ns).raw_headers)
-        response.background = self.background
+        response = Response(status_code=int(outcome), background=self.background)
+        of_status = fields_of_304 if outcome is _NOT_MODIFIED else fields_of_412
+        response.raw_headers += of_status(self._with_validators(st, now_ns))
         return response
+
+    def _with_validators(self, st: StatResult, now_ns: int | None) -> list[tuple[bytes, bytes]]:
+        """The fields of a 200, but for its length: what a copy has, at a quarter of the price."""
+        if type(self).set_stat_headers is not _SET_STAT_HEADERS:
+            return self._copy(st, now_ns).raw_headers
+        fields = [
+            (name.encode(), value.encode())
+            for name, value in _fields(self.policy.validators(st, now_ns=now_ns))
+        ]
+        own = [name for name, _ in self.raw_headers]
+        return self.raw_headers + [field for field in fields if field[0] not in own]
 
     def _whole(self, file: _File, content: bytes) -> Response:
         response = Response(content, self.status_code, background=self.background)
@@ -254,6 +266,10 @@ class FileResponse(StarletteFileResponse):
         if outcome is Outcome.IGNORE_RANGE or self.status_code != 200 or _in_other_unit(scope):
             spent.add(b"range")
         return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in spent]}
+
+
+_VALIDATORS: Final = frozenset({b"etag", b"last-modified"})
+_SET_STAT_HEADERS: Final = FileResponse.set_stat_headers  # where that of a subclass is to be called
 
 
 class StaticFiles(StarletteStaticFiles):
@@ -462,14 +478,6 @@ def _checked(policy: Policy) -> Policy:
 def _fields(validators: Validators) -> list[tuple[str, str]]:
     pairs = ("etag", validators.etag), ("last-modified", validators.last_modified)
     return [(name, value) for name, value in pairs if value is not None]
-
-
-def _without_content(outcome: Outcome, fields: list[tuple[bytes, bytes]]) -> Response:
-    """A 304 or 412 in place of a 200 with these fields."""
-    response = Response(status_code=int(outcome))
-    of_status = fields_of_304 if outcome is Outcome.NOT_MODIFIED else fields_of_412
-    response.raw_headers += of_status(fields)
-    return response
 
 
 def _is_conditional(scope: Scope) -> bool:
