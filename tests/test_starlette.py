@@ -291,6 +291,23 @@ def test_a_status_that_a_subclass_gives_has_no_preconditions(path: Path) -> None
     assert (sent.status, sent.body) == (410, content(SIZE))
 
 
+@pytest.mark.parametrize("of_class", [True, False])
+def test_a_get_response_of_the_application_sees_every_answer(path: Path, of_class: bool) -> None:
+    async def get_response(self: StaticFiles, path: str, scope: Any) -> Any:
+        response = await StaticFiles.get_response(self, path, scope)
+        response.headers["x-status"] = str(response.status_code)
+        return response
+
+    kind: Any = type("Own", (StaticFiles,), {"get_response": get_response}) if of_class else StaticFiles
+    app = kind(directory=path.parent)
+    if not of_class:
+        app.get_response = get_response.__get__(app)
+    for _ in range(2):  # the first request checks the directory too
+        for headers, status in (({"If-None-Match": TAG}, 304), ({"If-Match": '"other"'}, 412), ({}, 200)):
+            sent = get(app, headers)
+            assert (sent.status, sent.fields["x-status"]) == (status, str(status))
+
+
 def test_404_comes_before_preconditions(path: Path) -> None:
     for target in ("/none.txt", "/", "/../outside", "//etc/passwd"):
         with pytest.raises(HTTPException) as error:

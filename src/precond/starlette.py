@@ -19,7 +19,7 @@ import re
 import stat
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import anyio
 import anyio.to_thread
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from typing_extensions import TypedDict, Unpack
 
     from precond._types import StatResult
+
+    _Found: TypeAlias = tuple[Outcome, str, StatResult, int]
+    """The outcome, the path and the stat of a file, and an instant before that was taken."""
 
     class _Options(TypedDict, total=False):
         directory: str | os.PathLike[str] | None
@@ -300,11 +303,33 @@ class StaticFiles(StarletteStaticFiles):
             return path[len(prefix) :].replace("/", os.sep)
         return super().get_path(scope)
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As Starlette's, but what a subclass has no part in takes no Response: making and sending one costs
+        a 304 as much as all else does here.
+        """
+        own = getattr(self.get_response, "__func__", None) is _GET_RESPONSE
+        if not own or not self.config_checked or scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        path = self.get_path(scope)
+        found = self._find_at_once(path, scope)
+        if found is None or found[0] is not _NOT_MODIFIED:
+            response = await self._respond(path, scope, found)
+            await response(scope, receive, send)
+            return
+        _, _, st, now_ns = found
+        await send({"type": "http.response.start", "status": 304, "headers": self._fields_of_304(st, now_ns)})
+        await send({"type": "http.response.body", "body": b""})
+
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if self.nowait:
-            at_once = self._at_once(path, scope)
-            if at_once is not None:
-                return at_once
+        return await self._respond(path, scope, self._find_at_once(path, scope))
+
+    async def _respond(self, path: str, scope: Scope, found: _Found | None) -> Response:
+        if found is not None:
+            outcome, full_path, st, now_ns = found
+            if outcome in _FINAL:
+                return self._instead(outcome, st, now_ns)
+            return self._file_response(full_path, cast("os.stat_result", st), 200)
         response = await super().get_response(path, scope)
         if type(response) is StarletteFileResponse:  # 404.html
             return self._file_response(response.path, response.stat_result, response.status_code)
@@ -331,17 +356,16 @@ class StaticFiles(StarletteStaticFiles):
         found = None if self.nowait else self._look(path)
         return super().lookup_path(path) if found is None else (found[0], cast("os.stat_result", found[1]))
 
-    def _at_once(self, path: str, scope: Scope) -> Response | None:
-        """The response, where the file is found without waiting."""
+    def _find_at_once(self, path: str, scope: Scope) -> _Found | None:
+        """The file and what is to become of it, where it is found without waiting."""
+        if not self.nowait or scope["method"] not in ("GET", "HEAD"):
+            return None
         now_ns = time.time_ns()
-        found = self._look(path) if scope["method"] in ("GET", "HEAD") else None
+        found = self._look(path)
         if found is None:
             return None
         full_path, st = found
-        outcome = self.policy.evaluate_raw(st, scope["method"], scope["headers"])
-        if outcome in _FINAL:
-            return self._instead(outcome, st, now_ns)
-        return self._file_response(full_path, cast("os.stat_result", st), 200)
+        return self.policy.evaluate_raw(st, scope["method"], scope["headers"]), full_path, st, now_ns
 
     def _look(self, path: str) -> tuple[str, StatResult] | None:
         """What Starlette's lookup_path leads to, where that is a file that is found without waiting.
@@ -370,13 +394,15 @@ class StaticFiles(StarletteStaticFiles):
     def _instead(self, outcome: Outcome, st: StatResult, now_ns: int | None = None) -> Response:
         response = Response(status_code=int(outcome))
         if outcome is _NOT_MODIFIED:
-            # RFC 9110 section 15.4.5: the entity-tag or, where there is none, the date.
-            etag, last_modified = self.policy.validators(st, now_ns=now_ns)
-            if etag is not None:
-                response.raw_headers.append((b"etag", etag.encode()))
-            elif last_modified is not None:
-                response.raw_headers.append((b"last-modified", last_modified.encode()))
+            response.raw_headers += self._fields_of_304(st, now_ns)
         return response
+
+    def _fields_of_304(self, st: StatResult, now_ns: int | None) -> list[tuple[bytes, bytes]]:
+        """RFC 9110 section 15.4.5: the entity-tag or, where there is none, the date."""
+        etag, last_modified = self.policy.validators(st, now_ns=now_ns)
+        if etag is not None:
+            return [(b"etag", etag.encode())]
+        return [] if last_modified is None else [(b"last-modified", last_modified.encode())]
 
     def _file_response(
         self, path: str | os.PathLike[str], stat_result: os.stat_result | None, status_code: int
@@ -388,6 +414,7 @@ _NAME: Final = r"[^/\\:\0.][^/\\:\0]*"  # neither "." nor "..", nor what a syste
 _is_plain: Final = re.compile(rf"{_NAME}(?:/{_NAME})*").fullmatch
 
 # Neither overridden nor replaced.
+_GET_RESPONSE: Final = StaticFiles.get_response
 _LOOKUP_PATH: Final = StaticFiles.lookup_path
 _FILE_RESPONSE: Final = StaticFiles.file_response
 
