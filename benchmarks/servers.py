@@ -15,9 +15,11 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -42,6 +44,7 @@ from origins import (
 PACKAGES: Final = ("aiohttp", "starlette", "uvicorn", "uvloop", "httptools")
 TIMEOUT: Final = 600  # seconds, for one run of wrk
 LIFETIME: Final = 4  # rounds that a server lives for
+LATENCY: Final = "/dev/cpu_dma_latency"  # how long a processor may take to wake
 SHORTEST: Final = 0.2  # seconds: wrk looks ten times a second whether it was interrupted
 
 TARGETS: Final = {
@@ -128,6 +131,24 @@ def drive(
             samples[task].append(Sample(rate, (origin.cpu() - before) / requests))
 
 
+@contextmanager
+def awake() -> Iterator[bool]:
+    """Let no processor sleep, where one may ask for that (Linux, root); and whether none does.
+
+    That of wrk has nothing to do for most of the time, and the more of it the slower the server is. What it
+    takes to wake it is the server's time, and in a virtual machine a tenth of a 304; over a network no server
+    would pay for it. https://docs.kernel.org/power/pm_qos_interface.html
+    """
+    with ExitStack() as stack:
+        try:
+            latency = stack.enter_context(open(LATENCY, "wb", buffering=0))
+        except OSError:
+            yield False
+            return
+        latency.write(struct.pack("i", 0))  # microseconds, for as long as it is open
+        yield True
+
+
 def shuffled(wanted: list[Task]) -> list[Task]:
     """In a new order, in which a job and a framework stay together."""
     order = {key: random.random() for task in wanted for key in (task.job, task.server.framework)}
@@ -170,11 +191,12 @@ def wrk(options: list[str], url: str, core: int, seconds: float) -> tuple[float,
 # -- Report --------------------------------------------------------------------------------------------------
 
 
-def report(samples: dict[Task, list[Sample]], rounds: int, seconds: float) -> Report:
+def report(samples: dict[Task, list[Sample]], rounds: int, seconds: float, is_awake: bool) -> Report:
     return {
         "environment": environment(PACKAGES, ["wrk", "-v"], [nginx.path() or "nginx", "-v"]),
         "rounds": rounds,
         "seconds": seconds,
+        "awake": is_awake,
         "results": [result(task, samples) for task in samples],
     }
 
@@ -214,6 +236,7 @@ def target_of(task: Task) -> float | None:
 
 def print_report(figures: Report) -> None:
     print(", ".join(f"{name} {value}" for name, value in figures["environment"].items()))
+    print("no processor slept" if figures["awake"] else "processors slept when they had nothing to do")
     for name in dict.fromkeys(line["job"] for line in figures["results"]):
         of = "constant 304" if name == CONDITIONAL.name else "stock class"
         print(f"\n{name:52}{'per second':>12}{'x':>8}{'CPU us':>10}{'x':>8}   of the {of}")
@@ -250,8 +273,9 @@ def main() -> None:
         parser.error("one core for the servers and another one for wrk are needed")
 
     server_core, client_core = options.cores or available[:2]
-    samples = measure(wanted, options.rounds, options.seconds, server_core, client_core)
-    figures = report(samples, options.rounds, options.seconds)
+    with awake() as is_awake:
+        samples = measure(wanted, options.rounds, options.seconds, server_core, client_core)
+    figures = report(samples, options.rounds, options.seconds, is_awake)
     print_report(figures)
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -58,7 +58,8 @@ def _environment(ratios: Figures, servers: Figures) -> list[str]:
         *(f"- {name}: {value}" for name, value in machine.items()),
         f"- {listed}",
         f"- calls: the fastest quarter of {ratios['rounds']} rounds",
-        f"- servers: the fastest quarter of {servers['rounds']} rounds of {servers['seconds']} s",
+        f"- servers: the fastest quarter of {servers['rounds']} rounds of {servers['seconds']} s,"
+        f" with processors {'kept awake' if servers['awake'] else 'that may sleep'}",
     ]
 
 

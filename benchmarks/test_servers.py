@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import servers
 from clients import needs
 from origins import SERVERS, Server, asked_of, expected, make_files, running
 
@@ -18,3 +19,16 @@ def test_answers(server: Server, tmp_path: Path) -> None:
     with running(server, tmp_path) as origin:
         for job in asked_of(server):
             assert origin.ask(job, origin.fields(job)).status == expected(server, job)
+
+
+def test_processors_are_kept_awake_while_servers_are_driven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latency = tmp_path / "latency"
+    monkeypatch.setattr(servers, "LATENCY", str(latency))
+    with servers.awake() as is_awake:
+        assert is_awake
+        assert latency.read_bytes() == bytes(4)
+    monkeypatch.setattr(servers, "LATENCY", str(tmp_path / "none" / "latency"))
+    with servers.awake() as is_awake:
+        assert not is_awake
