@@ -190,7 +190,7 @@ def _names(path_info: str) -> list[str]:
     except UnicodeError:
         raise _absent(path_info) from None
     start, *names = path.split("/")
-    if start or "" in names[:-1] or "." in names or ".." in names or not _FORBIDDEN.isdisjoint(path):
+    if start or "//" in path or "." in names or ".." in names or not _FORBIDDEN.isdisjoint(path):
         raise _absent(path_info)
     return names
 
