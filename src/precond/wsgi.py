@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["ConditionalMiddleware", "FileApp", "StaticFiles"]
 
 # No file has these in its name; on Windows they lead out of the directory, or to another stream of the file.
-_FORBIDDEN: Final = frozenset("\0" if os.sep == "/" else "\0\\:")
+_has_forbidden: Final = re.compile("\0" if os.sep == "/" else r"[\0\\:]").search
 
 
 # -- Files ---------------------------------------------------------------------------------------------------
@@ -121,15 +122,16 @@ class StaticFiles(FileServer):
         self._follow_symlinks = follow_symlinks
 
     def _select(self, environ: WSGIEnvironment) -> Answer:
-        names = _names(environ.get("PATH_INFO", ""))
-        ends_in_slash = names[-1:] == [""]
+        asked = _leading_down(environ.get("PATH_INFO", ""))
+        ends_in_slash = asked.endswith("/")
         if ends_in_slash and self._index is not None:
-            names[-1] = self._index
+            asked += self._index
         if not self._siblings:
-            path = self._beneath + os.sep.join(names)
+            path = self._beneath + asked[1:]
             at_once = self._at_once(environ, path, no_symlinks=not self._follow_symlinks)
             if at_once is not None:
                 return at_once
+        names = asked.split("/")[1:]
         path, st = self._find(names)
         if stat.S_ISDIR(st.st_mode) and self._index is not None and not ends_in_slash:
             return plain(301, environ["REQUEST_METHOD"], [("Location", _with_slash(environ))])
@@ -181,18 +183,22 @@ def _absent(path: str) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
-def _names(path_info: str) -> list[str]:
-    """The names in a path, of which the last one is empty after a slash; FileNotFoundError where one of them
-    leads elsewhere than down."""
+def _leading_down(path_info: str) -> str:
+    """The path: empty, or names after a slash each, of which the last one may be empty. FileNotFoundError
+    where one of them leads elsewhere than down."""
     try:
         # PEP 3333: bytes, as text of Latin-1
         path = path_info if path_info.isascii() else os.fsdecode(path_info.encode("latin-1"))
     except UnicodeError:
         raise _absent(path_info) from None
-    start, *names = path.split("/")
-    if start or "//" in path or "." in names or ".." in names or not _FORBIDDEN.isdisjoint(path):
+    if (
+        path[:1] not in ("", "/")
+        or "//" in path
+        or ("/." in path and not {".", ".."}.isdisjoint(path.split("/")))
+        or _has_forbidden(path)
+    ):
         raise _absent(path_info)
-    return names
+    return path
 
 
 def _with_slash(environ: WSGIEnvironment) -> str:
