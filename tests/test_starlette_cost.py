@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -26,7 +25,7 @@ from asgi_server import exchange
 from clients import needs
 from conftest import CHANGES_PROCESS
 from precond.starlette import FileResponse, StaticFiles
-from starlette_file import OLD, PATHSEND, SIZE, TAG, get, write
+from starlette_file import PATHSEND, TAG, get, write
 
 # One after another, because one of them empties the caches that the others count on.
 pytestmark = pytest.mark.usefixtures("caches")
@@ -68,16 +67,6 @@ def test_no_digest_and_no_media_type_for_a_304(path: Path, monkeypatch: pytest.M
     assert get(app).status == 200
     monkeypatch.setattr(starlette.responses, "guess_type", None)
     assert get(app, {"If-None-Match": TAG}).status == 304
-
-
-def test_what_a_look_has_found_is_not_asked_again_if_it_may_be_read(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    st = SimpleNamespace(st_mode=0o100644, st_mtime_ns=OLD, st_ctime_ns=OLD, st_size=SIZE)
-    monkeypatch.setattr(precond.starlette, "look_nowait", lambda *args: st)
-    monkeypatch.setattr(precond.starlette, "is_readable", None)
-    for nowait in (True, False):
-        assert get(StaticFiles(directory=path.parent, nowait=nowait), {"If-None-Match": TAG}).status == 304
 
 
 def is_open(path: Path) -> bool:

@@ -347,7 +347,7 @@ class StaticFiles(StarletteStaticFiles):
             outcome = self.policy.evaluate_raw(stat_result, scope["method"], scope["headers"])
         if outcome not in _FINAL:
             return self._file_response(full_path, stat_result, status_code)
-        if not _may_be_read(full_path, stat_result):
+        if not is_readable(full_path):
             return self._file_response(full_path, None, status_code)  # which says how it cannot be read
         return self._instead(outcome, stat_result)
 
@@ -500,11 +500,6 @@ def _checked(policy: Policy) -> Policy:
     if not isinstance(policy, Policy):
         raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
     return policy
-
-
-def _may_be_read(path: str | os.PathLike[str], st: StatResult) -> bool:
-    """What look_nowait finds may be."""
-    return not isinstance(st, os.stat_result) or is_readable(path)
 
 
 def _fields(validators: Validators) -> list[tuple[str, str]]:
