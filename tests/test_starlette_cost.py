@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -25,7 +26,7 @@ from asgi_server import exchange
 from clients import needs
 from conftest import CHANGES_PROCESS
 from precond.starlette import FileResponse, StaticFiles
-from starlette_file import PATHSEND, TAG, get, write
+from starlette_file import OLD, PATHSEND, SIZE, TAG, get, write
 
 # One after another, because one of them empties the caches that the others count on.
 pytestmark = pytest.mark.usefixtures("caches")
@@ -67,6 +68,20 @@ def test_no_digest_and_no_media_type_for_a_304(path: Path, monkeypatch: pytest.M
     assert get(app).status == 200
     monkeypatch.setattr(starlette.responses, "guess_type", None)
     assert get(app, {"If-None-Match": TAG}).status == 304
+
+
+def test_whatever_a_look_up_of_the_application_gives_is_asked_for_if_it_may_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own(StaticFiles):
+        def lookup_path(self, path: str) -> Any:
+            st = SimpleNamespace(st_mode=0o100644, st_mtime_ns=OLD, st_ctime_ns=OLD, st_size=SIZE)
+            return os.path.join(self.all_directories[0], path), st
+
+    asked: list[str] = []
+    monkeypatch.setattr(precond.starlette, "is_readable", lambda path: asked.append(path) or True)
+    assert get(Own(directory=path.parent), {"If-None-Match": TAG}).status == 304
+    assert asked == [str(path)]
 
 
 def is_open(path: Path) -> bool:
