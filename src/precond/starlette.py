@@ -304,8 +304,8 @@ class StaticFiles(StarletteStaticFiles):
         return super().get_path(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As Starlette's, but what a subclass has no part in takes no Response: making and sending one costs
-        a 304 as much as all else does here.
+        """As Starlette's, but a 304 that no subclass has a part in takes no Response: to make and send one is
+        a quarter of what it takes beyond a constant 304.
         """
         own = getattr(self.get_response, "__func__", None) is _GET_RESPONSE
         if not own or not self.config_checked or scope["type"] != "http":
