@@ -161,9 +161,10 @@ TRACED = """
 import sys
 from aiohttp_server import serving_file
 from pathlib import Path
-from precond import _files
+import precond.aiohttp
 
-_files.look_nowait = lambda *args: None  # as of a file that is not in memory
+if sys.argv[3] == "without a look":
+    precond.aiohttp.look_waiting = lambda *args: None  # as where there are no such calls
 with serving_file(Path(sys.argv[1]), sys.argv[2], nowait=False) as port:
     print(port, flush=True)
     sys.stdin.read()
@@ -171,9 +172,12 @@ with serving_file(Path(sys.argv[1]), sys.argv[2], nowait=False) as port:
 
 
 @WAYS
+@pytest.mark.parametrize("look", ["by a look", "without a look"])
 @pytest.mark.parametrize("status, field", [(304, ("If-None-Match", TAG)), (412, ("If-Match", '"other"'))])
-def test_system_calls(path: Path, tmp_path: Path, way: str, status: int, field: tuple[str, str]) -> None:
-    """The file itself is looked at once, and not opened."""
+def test_system_calls(
+    path: Path, tmp_path: Path, way: str, look: str, status: int, field: tuple[str, str]
+) -> None:
+    """The file itself is looked at once, and not opened: openat2 gives what it is asked by, with O_PATH."""
     log = tmp_path / "calls"
     command = [
         needs("strace"),
@@ -187,6 +191,7 @@ def test_system_calls(path: Path, tmp_path: Path, way: str, status: int, field: 
         TRACED,
         str(path),
         way,
+        look,
     ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(
@@ -199,6 +204,7 @@ def test_system_calls(path: Path, tmp_path: Path, way: str, status: int, field: 
         server.wait(30)
     calls = [line.partition(" ")[2].strip() for line in log.read_text().splitlines() if f'"{path}"' in line]
     names = Counter(call.partition("(")[0] for call in calls if "execve" not in call)
-    looked = sum(names.pop(name, 0) for name in ("stat", "lstat", "newfstatat", "statx"))
+    assert all("O_PATH" in call for call in calls if call.startswith("openat2"))
+    looked = sum(names.pop(name, 0) for name in ("stat", "lstat", "newfstatat", "statx", "openat2"))
     assert looked == 1, calls
     assert set(names) <= {"access", "faccessat", "faccessat2"}, calls

@@ -305,7 +305,8 @@ def test_beneath_is_a_bool(backend: ModuleType, beneath: Any) -> None:
 
 @pytest.mark.parametrize("path", ["x", b"x", Path("x")])
 def test_the_plain_python_one_always_refuses(path: Any) -> None:
-    assert _fallback.look_nowait(path, (), False) is None  # type: ignore[func-returns-value]
+    assert _fallback.look_nowait(path, b"", False) is None  # type: ignore[func-returns-value]
+    assert _fallback.look_waiting(path, b"", False) is None  # type: ignore[func-returns-value]
     with pytest.raises(BlockingIOError) as raised:
         _fallback.stat_nowait(path, dir_fd=3, beneath=True)
     error = raised.value

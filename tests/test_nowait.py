@@ -19,7 +19,8 @@ from cases import policies
 from clients import lacking, needs, run
 from conftest import CHANGES_FILES, CHANGES_PROCESS, PURE
 from filesystems import as_nobody
-from precond._backend import look_nowait
+from precond._backend import look_nowait, look_waiting
+from precond._types import Look
 
 # One after another, because one of them empties the caches that the others count on.
 pytestmark = pytest.mark.usefixtures("caches")
@@ -32,6 +33,8 @@ STAMPS = [
 ]
 # Where openat2 is refused (a sandbox, an old kernel) nothing of this can be seen.
 LINUX = pytest.mark.skipif(PURE or sys.platform != "linux", reason="only the extension on Linux has the call")
+
+LOOKS = pytest.mark.parametrize("look", [look_nowait, look_waiting])
 
 
 @pytest.fixture
@@ -238,7 +241,7 @@ def test_what_was_never_looked_up_is_not_read(tmp_path: Path) -> None:
         before = filesystems.reads(directory)
         for name in (path, path.parent, directory / "none"):
             assert type(error_of(precond.stat_nowait, name)) is BlockingIOError
-            assert look_nowait(str(name), (), False) is None
+            assert look_nowait(str(name), b"", False) is None
         assert filesystems.reads(directory) == before
         assert numbers(warm(path)) == numbers(os.stat(path))
         assert filesystems.reads(directory) > before
@@ -289,9 +292,10 @@ def test_descriptors_are_closed(path: Path, dir_fd: int) -> None:
     before = set(os.listdir("/proc/self/fd"))
     for _ in range(50):
         warm(path)
-        look_nowait(str(path), (b".gz", b".br"), True)
-        look_nowait(str(path.with_name("there")), (b".gz",), True)
-        look_nowait(str(path.parent), (), False)
+        for look in (look_nowait, look_waiting):
+            look(str(path), b".gz\0.br\0", True)
+            look(str(path.with_name("there")), b".gz\0", True)
+            look(str(path.parent), b"", False)
         error_of(precond.stat_nowait, path / "x")
         error_of(precond.stat_nowait, "..", dir_fd=dir_fd, beneath=True)
         error_of(precond.stat_nowait, "/proc/self/status")  # opened, and then found to be made up
@@ -339,41 +343,75 @@ def test_many_threads(path: Path) -> None:
 
 @LINUX
 @CHANGES_FILES
-def test_look(path: Path) -> None:
+@LOOKS
+def test_look(path: Path, look: Look) -> None:
     warm(path)
     for sibling in (".br", ".gz"):
         assert not path.with_name(path.name + sibling).exists()
-    st = look_nowait(str(path), (b".br", b".gz"), False)
-    assert st is not None
-    assert numbers(st) == numbers(os.stat(path))
+    for no_symlinks in (False, True):
+        st = look(str(path), b".br\0.gz\0", no_symlinks)
+        assert st is not None
+        assert numbers(st) == numbers(os.stat(path))
     link = path.with_name("link")
     link.symlink_to(path.name)
-    assert look_nowait(str(link), (), False) is not None
-    assert look_nowait(str(link), (), True) is None
-    for name in (str(path.parent), str(path) + "\0", "\ud800", "", f"{path}/x", "/dev/null"):
-        assert look_nowait(name, (), False) is None
+    assert look(str(link), b"", False) is not None
+    assert look(str(link), b"", True) is None
+    for name in (str(path.parent), str(path) + "\0", "\ud800", "", f"{path}/x", "/dev/null", "x" * 9999):
+        assert look(name, b"", False) is None
     path.with_name("file.txt.gz").symlink_to("nothing")
-    assert look_nowait(str(path), (b".gz",), True) is None
+    assert look(str(path), b".gz\0", True) is None
     path.with_name("file.txt.br").mkdir()
-    assert look_nowait(str(path), (b".br",), False) is None
+    assert look(str(path), b".br\0", False) is None
+    assert look(str(path), b".x\0.y\0.br\0", False) is None
+
+
+@LINUX
+@LOOKS
+def test_look_where_the_name_of_a_sibling_would_be_too_long(path: Path, look: Look) -> None:
+    warm(path)
+    for length in (4091, 4092, 4093, 4094, 4095):
+        name = str(path)
+        name = f"{path.parent}/{'/' * (length - len(name))}{path.name}"
+        assert len(os.fsencode(name)) == length
+        assert look(name, b"", False) is not None
+        assert not os.path.exists(path.with_name(path.name + ".gz"))
+        # With the NUL after it, a path is 4096 bytes long at most.
+        assert (look(name, b".gz\0", False) is not None) == (length + len(".gz\0") <= 4096)
 
 
 @LINUX
 @CHANGES_PROCESS
-def test_look_at_what_may_not_be_read(path: Path) -> None:
+@LOOKS
+def test_look_at_what_may_not_be_read(path: Path, look: Look) -> None:
     path.chmod(0o600)
     with as_nobody(path):
         warm(path)
-        assert look_nowait(str(path), (), False) is None
-    assert look_nowait(str(path), (), False) is not None
+        assert look(str(path), b"", False) is None
+    assert look(str(path), b"", False) is not None
 
 
 @LINUX
 @CHANGES_PROCESS
-def test_look_at_what_an_access_control_list_forbids(path: Path) -> None:
+@LOOKS
+def test_look_at_what_an_access_control_list_forbids(path: Path, look: Look) -> None:
     """The bits of the mode say that all may read it."""
     run(needs("setfacl"), "-m", "u:65534:---", path)
     with as_nobody(path):
         assert os.stat(path).st_mode & 0o444 == 0o444
         warm(path)
-        assert look_nowait(str(path), (), False) is None
+        assert look(str(path), b"", False) is None
+
+
+@LINUX
+@pytest.mark.parametrize("no_symlinks", [False, True])
+def test_look_waits_for_a_disk(tmp_path: Path, no_symlinks: bool) -> None:
+    with filesystems.mounted("ext4", tmp_path) as directory:
+        path = directory / "below" / "file"
+        path.parent.mkdir()
+        path.write_bytes(b"x" * 5)
+        filesystems.remount(directory)
+        assert look_nowait(str(path), b".br\0.gz\0", no_symlinks) is None
+        before = filesystems.reads(directory)
+        st = look_waiting(str(path), b".br\0.gz\0", no_symlinks)
+        assert numbers(st) == numbers(os.stat(path))
+        assert filesystems.reads(directory) > before

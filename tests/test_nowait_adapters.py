@@ -152,7 +152,7 @@ def never(monkeypatch: pytest.MonkeyPatch, forbidden: Callable[[], bool]) -> Non
         assert not forbidden(), "looked"
         return _backend.look_nowait(*args)
 
-    for module in ("precond._files", "precond.starlette"):
+    for module in ("precond.aiohttp", "precond.starlette"):
         monkeypatch.setattr(f"{module}.look_nowait", look_nowait)
 
 
@@ -176,7 +176,7 @@ def test_a_200_of_starlette_saves_the_job_of_the_look_up(
 
 
 def test_what_is_not_in_memory(both: tuple[Ask, Ask], path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("precond._files", "precond.starlette"):
+    for module in ("precond.aiohttp", "precond.starlette"):
         monkeypatch.setattr(f"{module}.look_nowait", lambda *args: None)
     for fields in CONDITIONS:
         reply = check(both, "file.txt", fields, at_once=False)

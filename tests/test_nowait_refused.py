@@ -11,6 +11,7 @@ import pytest
 
 from clients import needs
 from fuse import serving_stamps
+from precond._backend import look_nowait, look_waiting
 from test_nowait import LINUX
 
 # One after another, because one of them empties the caches that the others count on.
@@ -86,3 +87,18 @@ def test_what_others_may_write_is_not_answered_from_memory(tmp_path: Path) -> No
             with pytest.raises(BlockingIOError):
                 precond.stat_nowait(path)
         assert os.stat(path).st_mtime_ns == stamps[0]
+
+
+@LINUX
+@pytest.mark.parametrize("no_symlinks", [False, True])
+def test_a_thread_asks_them(tmp_path: Path, no_symlinks: bool) -> None:
+    """Who answers is a thread of this process, and would wait for ever for a GIL that is kept meanwhile."""
+    stamps = [1_700_000_000_000_000_001]
+    with serving_stamps(tmp_path, stamps) as path:
+        for _ in range(3):
+            assert look_nowait(str(path), b"", no_symlinks) is None
+            assert look_waiting(str(path), b".gz\0", no_symlinks) is None  # all names there are the file's
+            st = look_waiting(str(path), b"", no_symlinks)
+            assert st is not None
+            assert st.st_mtime_ns == stamps[0]
+            stamps[0] += 1

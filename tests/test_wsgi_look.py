@@ -110,7 +110,7 @@ def test_one_look_is_enough(root: Path, kind: Any, fields: dict[str, str], statu
         patch.setattr(os, "lstat", lambda path: pytest.fail("looked for links"))
         patch.setattr(os, "access", lambda path, mode, **options: pytest.fail("asked once more"))
         assert call(app, "/page.html", **fields).status == status
-    assert looks == [(str(path), (), kind is KINDS["StaticFiles"])]
+    assert looks == [(str(path), b"", kind is KINDS["StaticFiles"])]
 
 
 def test_nobody_looks_in_vain(root: Path, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:

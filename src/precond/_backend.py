@@ -18,6 +18,7 @@ __all__ = [
     "Policy",
     "format_http_date",
     "look_nowait",
+    "look_waiting",
     "parse_etags",
     "parse_http_date",
     "stat_nowait",
@@ -50,12 +51,21 @@ BACKEND: Final = _CHOICE[0]
 REASON: Final[str] = _CHOICE[1]
 
 if TYPE_CHECKING or BACKEND == "cython":
-    from precond._core import Policy, format_http_date, look_nowait, parse_etags, parse_http_date, stat_nowait
+    from precond._core import (
+        Policy,
+        format_http_date,
+        look_nowait,
+        look_waiting,
+        parse_etags,
+        parse_http_date,
+        stat_nowait,
+    )
 else:
     from precond._fallback import (
         Policy,
         format_http_date,
         look_nowait,
+        look_waiting,
         parse_etags,
         parse_http_date,
         stat_nowait,

@@ -810,12 +810,18 @@ def stat_nowait(path: FilePath, *, dir_fd: int | None = None, beneath: bool = Fa
     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
 
 
-def look_nowait(path: str | bytes, siblings: tuple[bytes, ...], no_symlinks: bool) -> None:
+def look_nowait(path: str | bytes, siblings: bytes, no_symlinks: bool) -> None:
     """stat_nowait for the adapters: of a regular file that may be read and has no siblings, else None.
 
-    siblings    what may stand after the path in the names of files that would have a say in the answer
+    siblings    what may stand after the path in the names of files that would have a say in the answer, a NUL
+                after each
     no_symlinks None too where there is a symbolic link anywhere in the path
 
     None says no more than that the answer has to be found elsewhere; whatever the path is, it is no error.
     """
+    return None
+
+
+def look_waiting(path: str | bytes, siblings: bytes, no_symlinks: bool) -> None:
+    """As look_nowait, but in a thread: what is not in memory is waited for."""
     return None

@@ -18,7 +18,6 @@ from precond import (
     parse_etags,
     parse_http_date,
 )
-from precond._backend import look_nowait
 from precond._coding import EXTENSIONS, accepted
 from precond._ranges import byte_range
 from precond._serving import (
@@ -35,14 +34,14 @@ from precond._types import LAST_SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from precond._types import StatResult
+    from precond._types import Look, StatResult
 
 # Each look-up in an enum costs as much as a decision.
 _NOT_MODIFIED: Final = Outcome.NOT_MODIFIED
 _PRECONDITION_FAILED: Final = Outcome.PRECONDITION_FAILED
 _FINAL: Final = (_NOT_MODIFIED, _PRECONDITION_FAILED)
 _CODINGS: Final = ("br", "gzip")
-_SIBLINGS: Final = tuple(EXTENSIONS[coding].encode() for coding in _CODINGS)
+_SIBLINGS: Final = b"".join(EXTENSIONS[coding].encode() + b"\0" for coding in _CODINGS)
 
 
 class File(io.FileIO):
@@ -153,7 +152,8 @@ def find_answer(
     return answer._replace(coding=coding, varies=varies)
 
 
-def find_answer_at_once(
+def find_short_answer(
+    look: Look,
     path: str,
     method: str,
     headers: Sequence[tuple[bytes, bytes]],
@@ -162,7 +162,7 @@ def find_answer_at_once(
     *,
     no_symlinks: bool = False,
 ) -> Answer | None:
-    """The answer where it is 304 or 412 and found without waiting; None where find_answer is to look.
+    """The answer where it is 304 or 412 and one look finds it; None where find_answer is to look.
 
     For a 2xx that would not be compressed.
 
@@ -170,7 +170,7 @@ def find_answer_at_once(
     no_symlinks     leave a path with a symbolic link in it to find_answer too
     """
     now_ns = time.time_ns()
-    st = look_nowait(path, _SIBLINGS, no_symlinks)
+    st = look(path, _SIBLINGS, no_symlinks)
     if st is None:
         return None
     evaluated = st if representation is None else representation(now_ns, st)

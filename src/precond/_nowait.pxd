@@ -1,4 +1,5 @@
-# A stat that cannot wait for a disk or a network: Linux, openat2(2) with RESOLVE_CACHED and statx(2).
+# A stat that cannot wait for a disk or a network: Linux, openat2(2) with RESOLVE_CACHED and statx(2). And one
+# for threads, which may, by as few calls as it takes.
 #
 # Where headers or platform have no such calls, the answer is always EAGAIN. The calls are made by number, as
 # the C libraries that wheels are built against are older than they; the layouts are those of the kernel's
@@ -8,6 +9,7 @@ from libc.errno cimport (
     E2BIG, EACCES, EAGAIN, EBADF, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSYS, ENOTDIR, EPERM, EXDEV, errno,
 )
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, strlen
 
 cdef extern from * nogil:
     """
@@ -49,6 +51,10 @@ cdef extern from * nogil:
     } precond_statx;
 
     #define PRECOND_AT_FDCWD (-100)
+    #define PRECOND_AT_SYMLINK_NOFOLLOW 0x100
+    #define PRECOND_AT_EACCESS 0x200
+    #define PRECOND_AT_EMPTY_PATH 0x1000
+    #define PRECOND_AT_STATX_DONT_SYNC 0x4000
     #define PRECOND_NO_SYMLINKS 0x04
     #define PRECOND_BENEATH 0x08
     #define PRECOND_CACHED 0x20
@@ -59,14 +65,12 @@ cdef extern from * nogil:
         return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
     }
 
-    static inline int precond_statx_path(int descriptor, precond_statx *out) {
-        /* AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS */
-        return (int)syscall(SYS_statx, descriptor, "", 0x1000 | 0x4000, 0x7ff, out);
+    static inline int precond_stat_path(int dir_fd, const char *path, int flags, precond_statx *out) {
+        return (int)syscall(SYS_statx, dir_fd, path, flags, 0x7ff, out); /* STATX_BASIC_STATS */
     }
 
-    static inline int precond_access_path(int descriptor) {
-        /* R_OK, AT_EACCESS | AT_EMPTY_PATH */
-        return (int)syscall(SYS_faccessat2, descriptor, "", 4, 0x200 | 0x1000);
+    static inline int precond_access_path(int dir_fd, const char *path, int flags) {
+        return (int)syscall(SYS_faccessat2, dir_fd, path, 4, flags | PRECOND_AT_EACCESS); /* R_OK */
     }
 
     static inline void precond_close(int descriptor) {
@@ -79,14 +83,14 @@ cdef extern from * nogil:
         return -1;
     }
 
-    static inline int precond_statx_path(int descriptor, precond_statx *out) {
-        (void)descriptor, (void)out;
+    static inline int precond_stat_path(int dir_fd, const char *path, int flags, precond_statx *out) {
+        (void)dir_fd, (void)path, (void)flags, (void)out;
         errno = EAGAIN;
         return -1;
     }
 
-    static inline int precond_access_path(int descriptor) {
-        (void)descriptor;
+    static inline int precond_access_path(int dir_fd, const char *path, int flags) {
+        (void)dir_fd, (void)path, (void)flags;
         return -1;
     }
 
@@ -106,12 +110,15 @@ cdef extern from * nogil:
         precond_time ctime, mtime
 
     int precond_open_path(int dir_fd, const char* path, uint64_t resolve)
-    int precond_statx_path(int descriptor, precond_statx* out)
-    int precond_access_path(int descriptor)
+    int precond_stat_path(int dir_fd, const char* path, int flags, precond_statx* out)
+    int precond_access_path(int dir_fd, const char* path, int flags)
     void precond_close(int descriptor)
 
     enum:
         AT_FDCWD "PRECOND_AT_FDCWD"
+        AT_SYMLINK_NOFOLLOW "PRECOND_AT_SYMLINK_NOFOLLOW"
+        AT_EMPTY_PATH "PRECOND_AT_EMPTY_PATH"
+        AT_STATX_DONT_SYNC "PRECOND_AT_STATX_DONT_SYNC"
         NO_SYMLINKS "PRECOND_NO_SYMLINKS"
         BENEATH "PRECOND_BENEATH"
         CACHED "PRECOND_CACHED"
@@ -121,6 +128,7 @@ cdef enum:
     REGULAR = 0o100000
     WANTED = 0x001 | 0x002 | 0x040 | 0x080 | 0x200  # of statx's mask: type, mode, mtime, ctime, size
     IMMUTABLE = 0x10  # of statx's attributes
+    LONGEST = 4096  # path that the kernel takes, with the NUL after it
 
 
 ctypedef struct Status:
@@ -140,26 +148,38 @@ cdef inline bint is_kept_here(precond_statx* found) noexcept nogil:
     return found.device_major != 0 or (found.attributes_mask & IMMUTABLE) != 0
 
 
-cdef inline int stat_cached(
+cdef inline int stat_file(
     const char* path, int dir_fd, uint64_t resolve, bint to_read, Status* out,
 ) noexcept nogil:
-    """0, or an errno: EAGAIN where all that it takes is not in the memory of this kernel.
+    """0, or an errno.
 
+    resolve     openat2's. With CACHED, EAGAIN where all that it takes is not in the memory of this kernel.
+                Without it this may wait; with 0 it does as stat(2), which takes no descriptor to ask
     to_read     EACCES where the file may not be read, as the kernel has it: bits of the mode say nothing of
                 access control lists, capabilities and security modules. The one thing that can be missing in
                 memory then is a list that the file has and nobody has asked for yet: one block, once.
     """
     cdef precond_statx found
+    cdef bint cached = (resolve & CACHED) != 0
+    cdef int descriptor = dir_fd
+    cdef int flags = 0
     cdef int error = 0
-    cdef int descriptor = precond_open_path(dir_fd, path, resolve | CACHED)
-    if descriptor < 0:
-        return errno
-    if precond_statx_path(descriptor, &found) or to_read and precond_access_path(descriptor):
+    if resolve:
+        descriptor = precond_open_path(dir_fd, path, resolve)
+        if descriptor < 0:
+            return errno
+        path = b""
+        flags = AT_EMPTY_PATH
+    if (
+        precond_stat_path(descriptor, path, flags | AT_STATX_DONT_SYNC if cached else flags, &found)
+        or to_read and precond_access_path(descriptor, path, flags)
+    ):
         error = errno
-    precond_close(descriptor)
+    if resolve:
+        precond_close(descriptor)
     if error:
         return error
-    if found.mask & WANTED != WANTED or not is_kept_here(&found):
+    if found.mask & WANTED != WANTED or cached and not is_kept_here(&found):
         return EAGAIN
     out.mtime = found.mtime
     out.ctime = found.ctime
@@ -169,12 +189,33 @@ cdef inline int stat_cached(
 
 
 cdef inline bint is_absent(const char* path, uint64_t resolve) noexcept nogil:
-    """Whether it is in memory that there is nothing of this name."""
-    cdef int descriptor = precond_open_path(AT_FDCWD, path, resolve | CACHED)
+    """Whether there is nothing of this name; with CACHED: and that is in memory."""
+    cdef precond_statx ignored
+    cdef int descriptor
+    if not resolve & CACHED:
+        return precond_stat_path(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &ignored) != 0 and errno == ENOENT
+    descriptor = precond_open_path(AT_FDCWD, path, resolve)
     if descriptor < 0:
         return errno == ENOENT
     precond_close(descriptor)
     return False
+
+
+cdef inline bint is_alone(const char* path, const char* siblings, uint64_t resolve) noexcept nogil:
+    """Whether nothing has a name of the path and one of the siblings, which have a NUL after each."""
+    cdef char beside[LONGEST]
+    cdef size_t length = strlen(path)
+    cdef size_t size
+    while siblings[0]:
+        size = strlen(siblings) + 1
+        if length + size > LONGEST:
+            return False
+        memcpy(beside, path, length)
+        memcpy(beside + length, siblings, size)
+        if not is_absent(beside, resolve):
+            return False
+        siblings += size
+    return True
 
 
 cdef inline bint is_answer(int error) noexcept nogil:
@@ -193,4 +234,4 @@ cdef inline bint is_refusal(int error) noexcept nogil:
 cdef inline bint is_refused() noexcept nogil:
     """Whether the root directory is refused too, which is always in memory and open to all."""
     cdef Status ignored
-    return is_refusal(stat_cached("/", AT_FDCWD, 0, False, &ignored))
+    return is_refusal(stat_file("/", AT_FDCWD, CACHED, False, &ignored))

@@ -72,17 +72,14 @@ cdef inline bint read_file_stat(Policy policy, FileStat st, Representation* curr
 cdef int64_t LAST_WHOLE_SECOND = INT64_MAX // _httpdate.NS_A_SECOND
 
 
-cdef int look(
+cdef int stat_unless_refused(
     const char* path, int dir_fd, uint64_t resolve, bint to_read, _nowait.Status* out,
-) noexcept:
-    """As stat_cached, but what has been refused once is not asked again.
-
-    The GIL is held: what cannot wait takes less time than it may take to get the GIL back.
-    """
-    if precond_is_refused():
+) noexcept nogil:
+    """As stat_file, but what has been refused once is not asked again."""
+    if resolve and precond_is_refused():
         return EAGAIN
-    cdef int error = _nowait.stat_cached(path, dir_fd, resolve, to_read, out)
-    if error and _nowait.is_refusal(error) and _nowait.is_refused():
+    cdef int error = _nowait.stat_file(path, dir_fd, resolve, to_read, out)
+    if resolve and error and _nowait.is_refusal(error) and _nowait.is_refused():
         precond_refuse()
         return EAGAIN
     return error
@@ -134,36 +131,56 @@ def stat_nowait(path, *, dir_fd=None, beneath=False):
     if type(beneath) is not bool:
         raise type_error("beneath", "bool", beneath)
     cdef FileStat st = FileStat.__new__(FileStat)
-    cdef int error = look(
-        PyBytes_AS_STRING(encoded), directory, _nowait.BENEATH if beneath else 0, False, &st.status,
-    )
+    cdef uint64_t resolve = _nowait.CACHED | (_nowait.BENEATH if beneath else 0)
+    # With the GIL: what cannot wait takes less time than it may take to get the GIL back.
+    cdef int error = stat_unless_refused(PyBytes_AS_STRING(encoded), directory, resolve, False, &st.status)
     if error == 0:
         return st
     _errno.errno = error if _nowait.is_answer(error) else EAGAIN
     PyErr_SetFromErrnoWithFilenameObject(OSError, path)
 
 
-def look_nowait(path, tuple siblings not None, bint no_symlinks):
+def look_nowait(path, bytes siblings not None, bint no_symlinks):
     """stat_nowait for the adapters: of a regular file that may be read and has no siblings, else None.
 
-    siblings    what may stand after the path in the names of files that would have a say in the answer
+    siblings    what may stand after the path in the names of files that would have a say in the answer, a NUL
+                after each
     no_symlinks None too where there is a symbolic link anywhere in the path
 
     None says no more than that the answer has to be found elsewhere; whatever the path is, it is no error.
     """
-    cdef bytes encoded, beside
-    cdef uint64_t resolve = _nowait.NO_SYMLINKS if no_symlinks else 0
+    return look_up(path, siblings, no_symlinks, False)
+
+
+def look_waiting(path, bytes siblings not None, bint no_symlinks):
+    """As look_nowait, but in a thread: what is not in memory is waited for."""
+    return look_up(path, siblings, no_symlinks, True)
+
+
+cdef FileStat look_up(object path, bytes siblings, bint no_symlinks, bint waits):
+    cdef bytes encoded
     try:
         encoded = encoded_path(path)
     except ValueError:
         return None
+    cdef const char* name = PyBytes_AS_STRING(encoded)
+    cdef const char* beside = PyBytes_AS_STRING(siblings)
+    cdef uint64_t resolve = (_nowait.NO_SYMLINKS if no_symlinks else 0) | (0 if waits else _nowait.CACHED)
     cdef FileStat st = FileStat.__new__(FileStat)
-    if look(PyBytes_AS_STRING(encoded), _nowait.AT_FDCWD, resolve, True, &st.status):
-        return None
-    if st.status.mode & _nowait.FORMAT != _nowait.REGULAR:
-        return None
-    for sibling in siblings:
-        beside = encoded + <bytes?>sibling
-        if not _nowait.is_absent(PyBytes_AS_STRING(beside), resolve):
-            return None
-    return st
+    cdef bint found
+    if waits:
+        with nogil:
+            found = is_found(name, beside, resolve, &st.status)
+    else:
+        found = is_found(name, beside, resolve, &st.status)
+    return st if found else None
+
+
+cdef bint is_found(
+    const char* path, const char* siblings, uint64_t resolve, _nowait.Status* out,
+) noexcept nogil:
+    return (
+        stat_unless_refused(path, _nowait.AT_FDCWD, resolve, True, out) == 0
+        and out.mode & _nowait.FORMAT == _nowait.REGULAR
+        and _nowait.is_alone(path, siblings, resolve)
+    )

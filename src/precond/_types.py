@@ -39,6 +39,12 @@ class FileStat(StatResult, Protocol):
     def st_mode(self) -> int: ...
 
 
+class Look(Protocol):
+    """look_nowait or, in a thread, look_waiting."""
+
+    def __call__(self, path: str, siblings: bytes, no_symlinks: bool, /) -> FileStat | None: ...
+
+
 class Outcome(enum.IntEnum):
     """What to do with the request.
 

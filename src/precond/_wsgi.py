@@ -156,7 +156,7 @@ class FileServer(ABC):
 
         It keeps the interpreter's lock, which each call that may wait gives away and gets back.
         """
-        st = look_nowait(path, (), no_symlinks) if is_conditional(environ) else None
+        st = look_nowait(path, b"", no_symlinks) if is_conditional(environ) else None
         if st is None:
             return None
         outcome = self._policy.evaluate_environ(st, environ)

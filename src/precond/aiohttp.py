@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from aiohttp import hdrs, web, web_fileresponse
 
 from precond import DEFAULT, Policy
-from precond._files import Answer, File, Question, find_answer, find_answer_at_once
+from precond._backend import look_nowait, look_waiting
+from precond._files import Answer, File, Question, find_answer, find_short_answer
 from precond._serving import check_nowait, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.typedefs import LooseHeaders, PathLike
     from typing_extensions import Unpack
+
+    from precond._types import Look
 
 __all__ = ["FileResponse", "static"]
 
@@ -129,12 +132,12 @@ class FileResponse(web.FileResponse):
             self._answered = None
             if asked is request and self._is_plain():
                 return answer
-        return self._look_at_once(request) if self._nowait and _is_conditional(request) else None
+        return self._short_answer(request, look_nowait) if self._nowait and _is_conditional(request) else None
 
     def _answer(self, request: web.BaseRequest) -> Answer:
         """By one look where that is enough, and the event loop has not looked yet."""
         looks = not self._nowait and _is_conditional(request)
-        answer = self._look_at_once(request) if looks else None
+        answer = self._short_answer(request, look_waiting) if looks else None
         try:
             return answer or find_answer(self._asked_for, self._question(request))
         except OSError:
@@ -142,14 +145,14 @@ class FileResponse(web.FileResponse):
             _log.exception("Error handling request from %s", request.remote)
             return Answer(500)
 
-    def _look_at_once(self, request: web.BaseRequest) -> Answer | None:
+    def _short_answer(self, request: web.BaseRequest, look: Look) -> Answer | None:
         if self._is_plain():
-            return find_answer_at_once(self._asked_for, request.method, request.raw_headers, self._policy)
+            return find_short_answer(look, self._asked_for, request.method, request.raw_headers, self._policy)
         question = self._question(request)
         if question.compressed or not question.succeeds:
             return None
-        return find_answer_at_once(
-            self._asked_for, question.method, question.headers, question.policy, question.representation
+        return find_short_answer(
+            look, self._asked_for, question.method, question.headers, question.policy, question.representation
         )
 
     def _is_plain(self) -> bool:
@@ -280,7 +283,7 @@ class _StaticResource(web.StaticResource):
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         response = None
         if self._nowait and _is_conditional(request):
-            response = self._look_up_at_once(request)
+            response = self._short_response(request, look_nowait)
         if response is None:
             response = await asyncio.get_running_loop().run_in_executor(None, self._look_up, request)
         if response is not None:
@@ -296,7 +299,7 @@ class _StaticResource(web.StaticResource):
         response to tell that a file is missing.
         """
         if not self._nowait and _is_conditional(request):
-            response = self._look_up_at_once(request)
+            response = self._short_response(request, look_waiting)
             if response is not None:
                 return response
         now_ns = time.time_ns()
@@ -310,8 +313,8 @@ class _StaticResource(web.StaticResource):
         response._answered = request, find_answer(os.fspath(path), response._question(request), now_ns, st)
         return response
 
-    def _look_up_at_once(self, request: web.Request) -> FileResponse | None:
-        """The response with its answer, where that is found without waiting; None elsewhere.
+    def _short_response(self, request: web.Request, look: Look) -> FileResponse | None:
+        """The response with its answer, where one look finds that; None elsewhere.
 
         Where no part of the path is a symbolic link or `..`, what is found is inside the root.
         """
@@ -320,7 +323,7 @@ class _StaticResource(web.StaticResource):
             return None
         path = self._beneath + filename
         headers = request.raw_headers
-        answer = find_answer_at_once(path, request.method, headers, self._policy, no_symlinks=True)
+        answer = find_short_answer(look, path, request.method, headers, self._policy, no_symlinks=True)
         if answer is None:
             return None
         response = self._response(path)

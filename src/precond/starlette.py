@@ -154,7 +154,7 @@ class FileResponse(StarletteFileResponse):
         if type(self).set_stat_headers is not _SET_STAT_HEADERS:
             return None  # which may want to see more of a stat result
         now_ns = time.time_ns()
-        st = look_nowait(os.fspath(self.path), (), False)
+        st = look_nowait(os.fspath(self.path), b"", False)
         if st is None:
             return None
         outcome = self._evaluate(st, scope)
@@ -383,7 +383,7 @@ class StaticFiles(StarletteStaticFiles):
         ):
             return None
         full_path = f"{self.all_directories[0]}{os.sep}{path}"  # os.path.join takes a microsecond
-        st = look_nowait(full_path, (), True)
+        st = look_nowait(full_path, b"", True)
         if st is None:
             return None
         if not full_path.startswith(os.sep):
