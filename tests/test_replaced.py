@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 import precond._files
+import precond._starlette
 import precond._wsgi
-import precond.starlette
 from cases import Answer
 from clients import until
 from precond import Policy
 from stale_servers import ADAPTERS, serving
 
 OLD, NEW = b"the first version", b"the other version"
-MODULES = {"aiohttp": precond._files, "starlette": precond.starlette, "wsgi": precond._wsgi}
+MODULES = {"aiohttp": precond._files, "starlette": precond._starlette, "wsgi": precond._wsgi}
 
 
 @pytest.fixture(params=MODULES)

@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles as StarletteStaticFiles
 
 import precond
+import precond._starlette
 import precond.starlette
 from asgi_server import ask, serving
 from cases import cases, check, content, fetch, make_file, policies
@@ -353,7 +354,7 @@ def test_several_ranges(app: Any) -> None:
 
 
 def test_head_has_no_ranges_and_opens_nothing(app: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precond.starlette, "open_regular", None)
+    monkeypatch.setattr(precond._starlette, "open_regular", None)
     sent = get(app, {"Range": "bytes=0-9"}, "HEAD")
     assert (sent.status, sent.fields["content-length"], sent.body) == (200, str(SIZE), b"")
     assert sent.fields["etag"] == TAG
@@ -365,7 +366,7 @@ def test_pathsend(app: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert (part.status, part.body) == (206, content(SIZE)[:10])
     ignored = get(app, {"Range": "bytes=0-9", "If-Range": '"other"'}, **PATHSEND)
     assert ignored.messages[1] == {"type": "http.response.pathsend", "path": str(path)}
-    monkeypatch.setattr(precond.starlette, "open_regular", None)
+    monkeypatch.setattr(precond._starlette, "open_regular", None)
     whole = get(app, **PATHSEND)
     assert (whole.status, whole.fields["etag"]) == (200, TAG)
     assert whole.messages[1] == {"type": "http.response.pathsend", "path": str(path)}

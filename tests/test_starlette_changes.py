@@ -15,6 +15,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 import precond
+import precond._starlette
 import precond.starlette
 from asgi_server import serving
 from cases import content
@@ -39,13 +40,13 @@ def app(request: pytest.FixtureRequest, path: Path) -> Any:
 
 def change_before_open(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
     """Let `change` happen after the file was looked up and before it is opened."""
-    opens = precond.starlette.open_regular
+    opens = precond._starlette.open_regular
 
     def changing(path: Any) -> Any:
         change()
         return opens(path)
 
-    monkeypatch.setattr(precond.starlette, "open_regular", changing)
+    monkeypatch.setattr(precond._starlette, "open_regular", changing)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_errors_of_the_file_system(app: Any, kind: type[OSError], monkeypatch: p
     def fail(path: Any) -> Any:
         raise kind
 
-    monkeypatch.setattr(precond.starlette, "open_regular", fail)
+    monkeypatch.setattr(precond._starlette, "open_regular", fail)
     if kind is PermissionError and isinstance(app, StaticFiles):
         with pytest.raises(HTTPException) as error:
             get(app)

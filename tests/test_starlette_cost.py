@@ -21,6 +21,7 @@ import pytest
 import starlette.responses
 
 import precond
+import precond._starlette
 import precond.starlette
 from asgi_server import exchange
 from clients import needs
@@ -122,7 +123,7 @@ def test_no_descriptor_is_left_where_the_request_is_cancelled(
 ) -> None:
     """A job of a thread goes on when the one who waits for it has gone."""
     opening, go_on, opened = threading.Event(), threading.Event(), threading.Event()
-    opens = precond.starlette.open_regular
+    opens = precond._starlette.open_regular
 
     def slowly(path: Any) -> Any:
         opening.set()
@@ -132,7 +133,7 @@ def test_no_descriptor_is_left_where_the_request_is_cancelled(
         finally:
             opened.set()
 
-    monkeypatch.setattr(precond.starlette, "open_regular", slowly)
+    monkeypatch.setattr(precond._starlette, "open_regular", slowly)
 
     async def cancel() -> None:
         task = asyncio.ensure_future(exchange(FileResponse(path)))

@@ -16,7 +16,6 @@ from __future__ import annotations
 import copy
 import os
 import re
-import stat
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -38,16 +37,15 @@ from precond._serving import (
     fields_of_304,
     fields_of_412,
     is_readable,
-    open_regular,
     settles_soon,
-    stat_again,
 )
+from precond._starlette import File, in_full, in_other_unit, is_conditional, is_head, reads_here
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.background import BackgroundTask
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
     from typing_extensions import TypedDict, Unpack
 
     from precond._types import StatResult
@@ -129,11 +127,11 @@ class FileResponse(StarletteFileResponse):
                 self.headers.setdefault(name, value)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.nowait and self.stat_result is None and _is_conditional(scope):
+        if self.nowait and self.stat_result is None and is_conditional(scope):
             response = self._at_once(scope)
             if response is not None:
                 return await response(scope, receive, send)
-        with closing(_File(self.path, self.stat_result)) as file:
+        with closing(File(self.path, self.stat_result)) as file:
             try:
                 outcome = await self._select(file, scope)
             except OSError as error:
@@ -141,8 +139,8 @@ class FileResponse(StarletteFileResponse):
             if outcome in _FINAL:
                 await self._instead(outcome, file.stat_result, file.now_ns)(scope, receive, send)
                 return
-            if not _is_head(scope):
-                send = _in_full(send, self.path)
+            if not is_head(scope):
+                send = in_full(send, self.path)
             if file.content is not None:
                 await self._whole(file, file.content)(scope, receive, send)
             else:
@@ -160,12 +158,12 @@ class FileResponse(StarletteFileResponse):
         outcome = self._evaluate(st, scope)
         return self._instead(outcome, st, now_ns) if outcome in _FINAL else None
 
-    async def _select(self, file: _File, scope: Scope) -> Outcome:
+    async def _select(self, file: File, scope: Scope) -> Outcome:
         """Evaluate by the file's own stat; leave it open where its bytes are to be sent from here."""
         outcome = Outcome.PROCEED
         if file.has_stat:
             outcome = self._evaluate(file.stat_result, scope, file.now_ns)
-        if outcome not in _FINAL and (_reads(scope) or not file.has_stat):
+        if outcome not in _FINAL and (reads_here(scope) or not file.has_stat):
             outcome = await anyio.to_thread.run_sync(self._look, file, scope)
         if outcome not in _FINAL and self._settles_soon(file):
             await anyio.sleep(SETTLE_WAIT)
@@ -173,7 +171,7 @@ class FileResponse(StarletteFileResponse):
             outcome = self._evaluate(file.stat_result, scope, file.now_ns)
         return outcome
 
-    def _look(self, file: _File, scope: Scope) -> Outcome:
+    def _look(self, file: File, scope: Scope) -> Outcome:
         """The one job of a thread: stat the file and open it, and evaluate by what each of them finds.
 
         What was opened may be another file by now, and what had passed by the first stat need not pass again.
@@ -184,7 +182,7 @@ class FileResponse(StarletteFileResponse):
             outcome = self._evaluate(file.stat_result, scope, file.now_ns)
             if outcome in _FINAL:
                 file.check_readable()
-            if outcome in _FINAL or not _reads(scope):
+            if outcome in _FINAL or not reads_here(scope):
                 return outcome
         file.open()
         outcome = self._evaluate(file.stat_result, scope, file.now_ns)
@@ -192,7 +190,7 @@ class FileResponse(StarletteFileResponse):
             file.read()
         return outcome
 
-    def _is_one_piece(self, file: _File, scope: Scope) -> bool:
+    def _is_one_piece(self, file: File, scope: Scope) -> bool:
         by_path = "http.response.pathsend" in scope.get("extensions", {})
         whole = not by_path and "range" not in Headers(scope=scope)
         return whole and file.stat_result.st_size <= self.chunk_size
@@ -213,7 +211,7 @@ class FileResponse(StarletteFileResponse):
         taken for those of the target, once it is there."""
         return 200 <= self.status_code < 300
 
-    def _settles_soon(self, file: _File) -> bool:
+    def _settles_soon(self, file: File) -> bool:
         wanted = self._is_success() and "etag" not in self.headers
         now_ns = time.time_ns() if file.now_ns is None else file.now_ns
         return wanted and settles_soon(self.policy, file.stat_result, now_ns)
@@ -226,7 +224,7 @@ class FileResponse(StarletteFileResponse):
             return RuntimeError(f"File at path {self.path} is not a file.")
         return error
 
-    def _of(self, file: _File, path: Any) -> FileResponse:
+    def _of(self, file: File, path: Any) -> FileResponse:
         """A copy for one request, with the fields of this file."""
         response = self._copy(file.stat_result, file.now_ns)
         response.path = path
@@ -258,7 +256,7 @@ class FileResponse(StarletteFileResponse):
         own = [name for name, _ in self.raw_headers]
         return self.raw_headers + [field for field in fields if field[0] not in own]
 
-    def _whole(self, file: _File, content: bytes) -> Response:
+    def _whole(self, file: File, content: bytes) -> Response:
         response = Response(content, self.status_code, background=self.background)
         response.raw_headers = self._copy(file.stat_result, file.now_ns).raw_headers
         return response
@@ -266,7 +264,7 @@ class FileResponse(StarletteFileResponse):
     def _decided(self, scope: Scope, outcome: Outcome) -> Scope:
         """The scope, without the fields that have been evaluated or must be ignored."""
         spent = {b"if-range"}
-        if outcome is Outcome.IGNORE_RANGE or self.status_code != 200 or _in_other_unit(scope):
+        if outcome is Outcome.IGNORE_RANGE or self.status_code != 200 or in_other_unit(scope):
             spent.add(b"range")
         return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in spent]}
 
@@ -429,73 +427,6 @@ class _StaticFile(FileResponse):
         return error
 
 
-class _File:
-    """The file of one response; `open(file)` takes its descriptor over, and otherwise it is closed here.
-
-    now_ns      by when its stamp must have settled, to be sent: an instant before its stat; None: now
-    """
-
-    def __init__(self, path: str | os.PathLike[str], st: os.stat_result | None) -> None:
-        self.now_ns: int | None = None
-        self.content: bytes | None = None
-        self._path = path
-        self._stat = st
-        self._descriptor = -1
-
-    @property
-    def has_stat(self) -> bool:
-        return self._stat is not None
-
-    @property
-    def is_open(self) -> bool:
-        return self._descriptor >= 0
-
-    @property
-    def stat_result(self) -> os.stat_result:
-        return cast("os.stat_result", self._stat)
-
-    def stat(self) -> None:
-        self.now_ns = time.time_ns()
-        self._stat = os.stat(self._path)
-        if not stat.S_ISREG(self._stat.st_mode):
-            raise NotRegularError(f"not a regular file: {self._path!r}")
-
-    def stat_again(self) -> None:
-        if self.is_open and self.now_ns is not None:
-            self._stat, self.now_ns = stat_again(self._path, self.stat_result, self.now_ns)
-        else:
-            self.stat()
-
-    def open(self) -> None:
-        self.now_ns = time.time_ns()
-        self._descriptor, self._stat = open_regular(self._path)
-
-    def read(self) -> None:
-        """Read it in whole, but for what it has grown by since it was opened, and close it."""
-        with open(self, "rb") as file:  # type: ignore[call-overload]
-            self.content = file.read(self.stat_result.st_size)
-
-    def check_readable(self) -> None:
-        """Where it cannot be read, opening says why, or that it is gone."""
-        if not is_readable(self._path):
-            os.close(open_regular(self._path)[0])
-
-    def __index__(self) -> int:
-        """The descriptor, from here on the caller's: `open` makes a file object of it, as of any number."""
-        descriptor, self._descriptor = self._descriptor, -1
-        return descriptor
-
-    def __str__(self) -> str:
-        return str(self._path)
-
-    def close(self) -> None:
-        if self.is_open:
-            os.close(self.__index__())
-
-    # A thread that is opening the file cannot be cancelled; the one who waits for it can.
-    __del__ = close
-
-
 def _checked(policy: Policy) -> Policy:
     if not isinstance(policy, Policy):
         raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
@@ -505,56 +436,3 @@ def _checked(policy: Policy) -> Policy:
 def _fields(validators: Validators) -> list[tuple[str, str]]:
     pairs = ("etag", validators.etag), ("last-modified", validators.last_modified)
     return [(name, value) for name, value in pairs if value is not None]
-
-
-def _is_conditional(scope: Scope) -> bool:
-    for name, _ in scope.get("headers", ()):  # noqa: SIM110  any() takes twice as long
-        if name in _CONDITIONAL:
-            return True
-    return False
-
-
-_CONDITIONAL: Final = frozenset({b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"})
-
-
-def _is_head(scope: Scope) -> bool:
-    """In any case, as Starlette has it: what has no content must not be asked for it."""
-    return scope["type"] == "http" and str(scope["method"]).upper() == "HEAD"
-
-
-def _reads(scope: Scope) -> bool:
-    """Whether bytes may be read here: not for HEAD, nor where the server sends the whole file by its path."""
-    if _is_head(scope):
-        return False
-    by_path = "http.response.pathsend" in scope.get("extensions", {})
-    return not by_path or "range" in Headers(scope=scope)
-
-
-def _in_other_unit(scope: Scope) -> bool:
-    """RFC 9110 section 14.2: a range in a unit that is not known must be ignored."""
-    unit, separator, _ = Headers(scope=scope).get("range", "").partition("=")
-    return bool(separator) and unit.strip().lower() != "bytes"
-
-
-def _in_full(send: Send, path: str | os.PathLike[str]) -> Send:
-    """`send`, with as many bytes as Content-Length says, whatever has become of the file.
-
-    Those that have grown on are left out; where some are gone a RuntimeError leaves the response incomplete
-    (RFC 9112 section 8), whether the server counts them or not.
-    """
-    left: int | None = None
-
-    async def sending(message: Message) -> None:
-        nonlocal left
-        if message["type"] == "http.response.start":
-            length = Headers(raw=message["headers"]).get("content-length")
-            left = None if length is None else int(length)
-        elif message["type"] == "http.response.body" and left is not None:
-            body = message.get("body", b"")[:left]
-            left -= len(body)
-            if left and not (body and message.get("more_body")):
-                raise RuntimeError(f"File at path {path} is shorter than expected.")
-            message = {**message, "body": body}
-        await send(message)
-
-    return sending

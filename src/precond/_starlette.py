@@ -1,0 +1,135 @@
+"""What a FileResponse of precond.starlette reads, and what a request asks of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Final, cast
+
+from starlette.datastructures import Headers
+
+from precond._serving import NotRegularError, is_readable, open_regular, stat_again
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Scope, Send
+
+
+class File:
+    """The file of one response; `open(file)` takes its descriptor over, and otherwise it is closed here.
+
+    now_ns      by when its stamp must have settled, to be sent: an instant before its stat; None: now
+    """
+
+    def __init__(self, path: str | os.PathLike[str], st: os.stat_result | None) -> None:
+        self.now_ns: int | None = None
+        self.content: bytes | None = None
+        self._path = path
+        self._stat = st
+        self._descriptor = -1
+
+    @property
+    def has_stat(self) -> bool:
+        return self._stat is not None
+
+    @property
+    def is_open(self) -> bool:
+        return self._descriptor >= 0
+
+    @property
+    def stat_result(self) -> os.stat_result:
+        return cast("os.stat_result", self._stat)
+
+    def stat(self) -> None:
+        self.now_ns = time.time_ns()
+        self._stat = os.stat(self._path)
+        if not stat.S_ISREG(self._stat.st_mode):
+            raise NotRegularError(f"not a regular file: {self._path!r}")
+
+    def stat_again(self) -> None:
+        if self.is_open and self.now_ns is not None:
+            self._stat, self.now_ns = stat_again(self._path, self.stat_result, self.now_ns)
+        else:
+            self.stat()
+
+    def open(self) -> None:
+        self.now_ns = time.time_ns()
+        self._descriptor, self._stat = open_regular(self._path)
+
+    def read(self) -> None:
+        """Read it in whole, but for what it has grown by since it was opened, and close it."""
+        with open(self, "rb") as file:  # type: ignore[call-overload]
+            self.content = file.read(self.stat_result.st_size)
+
+    def check_readable(self) -> None:
+        """Where it cannot be read, opening says why, or that it is gone."""
+        if not is_readable(self._path):
+            os.close(open_regular(self._path)[0])
+
+    def __index__(self) -> int:
+        """The descriptor, from here on the caller's: `open` makes a file object of it, as of any number."""
+        descriptor, self._descriptor = self._descriptor, -1
+        return descriptor
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def close(self) -> None:
+        if self.is_open:
+            os.close(self.__index__())
+
+    # A thread that is opening the file cannot be cancelled; the one who waits for it can.
+    __del__ = close
+
+
+def is_conditional(scope: Scope) -> bool:
+    for name, _ in scope.get("headers", ()):  # noqa: SIM110  any() takes twice as long
+        if name in _CONDITIONAL:
+            return True
+    return False
+
+
+_CONDITIONAL: Final = frozenset({b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"})
+
+
+def is_head(scope: Scope) -> bool:
+    """In any case, as Starlette has it: what has no content must not be asked for it."""
+    return scope["type"] == "http" and str(scope["method"]).upper() == "HEAD"
+
+
+def reads_here(scope: Scope) -> bool:
+    """Whether bytes may be read here: not for HEAD, nor where the server sends the whole file by its path."""
+    if is_head(scope):
+        return False
+    by_path = "http.response.pathsend" in scope.get("extensions", {})
+    return not by_path or "range" in Headers(scope=scope)
+
+
+def in_other_unit(scope: Scope) -> bool:
+    """RFC 9110 section 14.2: a range in a unit that is not known must be ignored."""
+    unit, separator, _ = Headers(scope=scope).get("range", "").partition("=")
+    return bool(separator) and unit.strip().lower() != "bytes"
+
+
+def in_full(send: Send, path: str | os.PathLike[str]) -> Send:
+    """`send`, with as many bytes as Content-Length says, whatever has become of the file.
+
+    Those that have grown on are left out; where some are gone a RuntimeError leaves the response incomplete
+    (RFC 9112 section 8), whether the server counts them or not.
+    """
+    left: int | None = None
+
+    async def sending(message: Message) -> None:
+        nonlocal left
+        if message["type"] == "http.response.start":
+            length = Headers(raw=message["headers"]).get("content-length")
+            left = None if length is None else int(length)
+        elif message["type"] == "http.response.body" and left is not None:
+            body = message.get("body", b"")[:left]
+            left -= len(body)
+            if left and not (body and message.get("more_body")):
+                raise RuntimeError(f"File at path {path} is shorter than expected.")
+            message = {**message, "body": body}
+        await send(message)
+
+    return sending
