@@ -57,6 +57,15 @@ def warm(path: Any, **options: Any) -> Any:
     raise BlockingIOError
 
 
+def found(look: Look, *asked: Any) -> Any:
+    """What a look gives; asked again, as warm does."""
+    for _ in range(20):
+        st = look(*asked)
+        if st is not None:
+            return st
+    return None
+
+
 def numbers(st: Any) -> tuple[int, ...]:
     return tuple(getattr(st, name) for name in NUMBERS)
 
@@ -349,12 +358,10 @@ def test_look(path: Path, look: Look) -> None:
     for sibling in (".br", ".gz"):
         assert not path.with_name(path.name + sibling).exists()
     for no_symlinks in (False, True):
-        st = look(str(path), b".br\0.gz\0", no_symlinks)
-        assert st is not None
-        assert numbers(st) == numbers(os.stat(path))
+        assert numbers(found(look, str(path), b".br\0.gz\0", no_symlinks)) == numbers(os.stat(path))
     link = path.with_name("link")
     link.symlink_to(path.name)
-    assert look(str(link), b"", False) is not None
+    assert found(look, str(link), b"", False) is not None
     assert look(str(link), b"", True) is None
     for name in (str(path.parent), str(path) + "\0", "\ud800", "", f"{path}/x", "/dev/null", "x" * 9999):
         assert look(name, b"", False) is None
@@ -373,10 +380,10 @@ def test_look_where_the_name_of_a_sibling_would_be_too_long(path: Path, look: Lo
         name = str(path)
         name = f"{path.parent}/{'/' * (length - len(name))}{path.name}"
         assert len(os.fsencode(name)) == length
-        assert look(name, b"", False) is not None
+        assert found(look, name, b"", False) is not None
         assert not os.path.exists(path.with_name(path.name + ".gz"))
         # With the NUL after it, a path is 4096 bytes long at most.
-        assert (look(name, b".gz\0", False) is not None) == (length + len(".gz\0") <= 4096)
+        assert (found(look, name, b".gz\0", False) is not None) == (length + len(".gz\0") <= 4096)
 
 
 @LINUX
@@ -387,7 +394,7 @@ def test_look_at_what_may_not_be_read(path: Path, look: Look) -> None:
     with as_nobody(path):
         warm(path)
         assert look(str(path), b"", False) is None
-    assert look(str(path), b"", False) is not None
+    assert found(look, str(path), b"", False) is not None
 
 
 @LINUX

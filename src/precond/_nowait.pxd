@@ -189,7 +189,10 @@ cdef inline int stat_file(
 
 
 cdef inline bint is_absent(const char* path, uint64_t resolve) noexcept nogil:
-    """Whether there is nothing of this name; with CACHED: and that is in memory."""
+    """Whether there is nothing of this name; with CACHED: and that is in memory.
+
+    Without it NO_SYMLINKS says nothing more: the file was found beside this name by a path without any.
+    """
     cdef precond_statx ignored
     cdef int descriptor
     if not resolve & CACHED:

@@ -75,7 +75,10 @@ cdef int64_t LAST_WHOLE_SECOND = INT64_MAX // _httpdate.NS_A_SECOND
 cdef int stat_unless_refused(
     const char* path, int dir_fd, uint64_t resolve, bint to_read, _nowait.Status* out,
 ) noexcept nogil:
-    """As stat_file, but what has been refused once is not asked again."""
+    """As stat_file, but what has been refused once is not asked again.
+
+    With CACHED callers keep the GIL: what cannot wait takes less time than it may take to get the GIL back.
+    """
     if resolve and precond_is_refused():
         return EAGAIN
     cdef int error = _nowait.stat_file(path, dir_fd, resolve, to_read, out)
@@ -132,7 +135,6 @@ def stat_nowait(path, *, dir_fd=None, beneath=False):
         raise type_error("beneath", "bool", beneath)
     cdef FileStat st = FileStat.__new__(FileStat)
     cdef uint64_t resolve = _nowait.CACHED | (_nowait.BENEATH if beneath else 0)
-    # With the GIL: what cannot wait takes less time than it may take to get the GIL back.
     cdef int error = stat_unless_refused(PyBytes_AS_STRING(encoded), directory, resolve, False, &st.status)
     if error == 0:
         return st
