@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 import aiohttp_server
@@ -160,6 +161,27 @@ def test_html_and_several_directories(
         assert check(pair, "index.html", {"If-None-Match": "*"}, at_once=True).status == 304
     nowhere = Starlette(routes=[Mount("/files", precond.starlette.StaticFiles())])
     assert over_asgi(nowhere, hops)("index.html", CONDITIONS[0]).status == 404
+
+
+@pytest.mark.parametrize("html", [False, True])
+def test_one_job_finds_that_there_is_nothing(root: Path, hops: list[object], html: bool) -> None:
+    """As for each route of an application that has one page, and answers with it what is not there."""
+
+    class OnePage(precond.starlette.StaticFiles):
+        async def get_response(self, path: str, scope: Any) -> Any:
+            try:
+                return await super().get_response(path, scope)
+            except HTTPException as error:
+                if error.status_code != 404:
+                    raise
+                return await super().get_response("file.txt", scope)
+
+    files = OnePage(directory=root, html=html)
+    files.config_checked = True
+    ask = over_asgi(Starlette(routes=[Mount("/files", files)]), hops)
+    for target in ("route", "some/route/", "file.txt/route"):
+        reply = ask(target, CONDITIONS[0])
+        assert (reply.status, reply.hops) == (304, 1 if AT_ONCE else 2)
 
 
 def test_a_subclass_that_looks_elsewhere(root: Path, hops: list[object]) -> None:

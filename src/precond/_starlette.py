@@ -1,18 +1,25 @@
-"""What a FileResponse of precond.starlette reads, and what a request asks of it."""
+"""What a FileResponse of precond.starlette reads, in which thread, and what a request asks of it."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+import anyio
+import anyio.to_thread
 from starlette.datastructures import Headers
 
 from precond._serving import NotRegularError, is_readable, open_regular, stat_again
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Message, Scope, Send
+
+_Result = TypeVar("_Result")
 
 
 class File:
@@ -80,6 +87,25 @@ class File:
 
     # A thread that is opening the file cannot be cancelled; the one who waits for it can.
     __del__ = close
+
+
+async def in_thread(job: Callable[..., _Result], *arguments: Any) -> _Result:
+    """As anyio.to_thread.run_sync, but on asyncio by the executor of the event loop.
+
+    anyio turns the loop twice before each job, and makes a scope and a context for it: twice the time. The
+    limit that it sets for the threads of an application is kept: a job that would exceed it waits there, as
+    all others do.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.acquire_on_behalf_of_nowait(borrower := object())
+    except (RuntimeError, anyio.WouldBlock):  # on trio; at the limit
+        return await anyio.to_thread.run_sync(job, *arguments)
+    try:
+        return await loop.run_in_executor(None, job, *arguments)
+    finally:
+        limiter.release_on_behalf_of(borrower)
 
 
 def is_conditional(scope: Scope) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import os
 import re
+import stat
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -39,10 +40,10 @@ from precond._serving import (
     is_readable,
     settles_soon,
 )
-from precond._starlette import File, in_full, in_other_unit, is_conditional, is_head, reads_here
+from precond._starlette import File, in_full, in_other_unit, in_thread, is_conditional, is_head, reads_here
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.background import BackgroundTask
     from starlette.types import Receive, Scope, Send
@@ -164,7 +165,8 @@ class FileResponse(StarletteFileResponse):
         if file.has_stat:
             outcome = self._evaluate(file.stat_result, scope, file.now_ns)
         if outcome not in _FINAL and (reads_here(scope) or not file.has_stat):
-            outcome = await anyio.to_thread.run_sync(self._look, file, scope)
+            run = in_thread if is_conditional(scope) else anyio.to_thread.run_sync
+            outcome = await run(self._look, file, scope)
         if outcome not in _FINAL and self._settles_soon(file):
             await anyio.sleep(SETTLE_WAIT)
             await anyio.to_thread.run_sync(file.stat_again)
@@ -282,7 +284,9 @@ class StaticFiles(StarletteStaticFiles):
                 in it, in the directory too, and all where a subclass has its own lookup_path or file_response
     options     as for starlette.staticfiles.StaticFiles: directory, packages, html, check_dir, follow_symlink
 
-    A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called.
+    A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called. The thread
+    in which a conditional request is looked up is of the event loop's executor on asyncio, and counts for the
+    limit of anyio's threads; on trio, and for all other requests, it is anyio's.
     """
 
     def __init__(self, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Unpack[_Options]) -> None:
@@ -292,6 +296,8 @@ class StaticFiles(StarletteStaticFiles):
         self.policy = _checked(policy)
         check_nowait(nowait)
         self.nowait = nowait
+        own = type(self)  # a subclass may have a say in which file is served, and how
+        self._decides = own.lookup_path is _LOOKUP_PATH and own.file_response is _FILE_RESPONSE
 
     def get_path(self, scope: Scope) -> str:
         """As Starlette's, which takes every path apart and puts it together; most are as they should be."""
@@ -310,7 +316,7 @@ class StaticFiles(StarletteStaticFiles):
             await super().__call__(scope, receive, send)
             return
         path = self.get_path(scope)
-        found = self._find_at_once(path, scope)
+        found = self._find_at_once(path, scope) or await self._find_in_thread(path, scope)
         if found is None or found[0] is not _NOT_MODIFIED:
             response = await self._respond(path, scope, found)
             await response(scope, receive, send)
@@ -320,7 +326,9 @@ class StaticFiles(StarletteStaticFiles):
         await send({"type": "http.response.body", "body": b""})
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        return await self._respond(path, scope, self._find_at_once(path, scope))
+        return await self._respond(
+            path, scope, self._find_at_once(path, scope) or await self._find_in_thread(path, scope)
+        )
 
     async def _respond(self, path: str, scope: Scope, found: _Found | None) -> Response:
         if found is not None:
@@ -349,17 +357,23 @@ class StaticFiles(StarletteStaticFiles):
             return self._file_response(full_path, None, status_code)  # which says how it cannot be read
         return self._instead(outcome, stat_result)
 
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """As Starlette's, by one look where that is enough, and the event loop has not looked yet."""
-        found = None if self.nowait else self._look(path)
-        return super().lookup_path(path) if found is None else (found[0], cast("os.stat_result", found[1]))
-
     def _find_at_once(self, path: str, scope: Scope) -> _Found | None:
         """The file and what is to become of it, where it is found without waiting."""
-        if not self.nowait or scope["method"] not in ("GET", "HEAD"):
+        if not self.nowait or not self._decides or scope["method"] not in ("GET", "HEAD"):
             return None
+        return self._find(self._look, path, scope)
+
+    async def _find_in_thread(self, path: str, scope: Scope) -> _Found | None:
+        """The same, for a conditional request; None too where Starlette's get_response has the answer."""
+        if not is_conditional(scope) or not self._decides or scope["method"] not in ("GET", "HEAD"):
+            return None
+        return await in_thread(self._find, self._look_waiting, path, scope)
+
+    def _find(
+        self, look: Callable[[str], tuple[str, StatResult] | None], path: str, scope: Scope
+    ) -> _Found | None:
         now_ns = time.time_ns()
-        found = self._look(path)
+        found = look(path)
         if found is None:
             return None
         full_path, st = found
@@ -371,14 +385,7 @@ class StaticFiles(StarletteStaticFiles):
         A file in the first directory is the one that is served, and without `..` or a symbolic link in its
         path it is in there.
         """
-        own = type(self)
-        if (
-            not self.all_directories
-            or ".." in path
-            or path.startswith(("/", "\\"))
-            or own.lookup_path is not _LOOKUP_PATH
-            or own.file_response is not _FILE_RESPONSE
-        ):
+        if not self.all_directories or ".." in path or path.startswith(("/", "\\")):
             return None
         full_path = f"{self.all_directories[0]}{os.sep}{path}"  # os.path.join takes a microsecond
         st = look_nowait(full_path, b"", True)
@@ -388,6 +395,20 @@ class StaticFiles(StarletteStaticFiles):
             # For pathsend; now and not once for all, as Starlette does, should the current directory change.
             full_path = os.path.abspath(full_path)
         return full_path, st
+
+    def _look_waiting(self, path: str) -> tuple[str, StatResult] | None:
+        """The file that Starlette's lookup_path leads to, where it may be read; a 404 where there is none."""
+        found = None if self.nowait else self._look(path)
+        if found is not None:
+            return found
+        try:
+            full_path, st = self.lookup_path(path)
+            if st is None and (not self.html or self.lookup_path("404.html")[1] is None):
+                raise HTTPException(404)
+        except (OSError, ValueError):
+            return None
+        is_file = st is not None and stat.S_ISREG(st.st_mode) and is_readable(full_path)
+        return (full_path, st) if st is not None and is_file else None
 
     def _instead(self, outcome: Outcome, st: StatResult, now_ns: int | None = None) -> Response:
         response = Response(status_code=int(outcome))
@@ -413,7 +434,7 @@ _is_plain: Final = re.compile(rf"{_NAME}(?:/{_NAME})*").fullmatch
 
 # Neither overridden nor replaced.
 _GET_RESPONSE: Final = StaticFiles.get_response
-_LOOKUP_PATH: Final = StaticFiles.lookup_path
+_LOOKUP_PATH: Final = StarletteStaticFiles.lookup_path
 _FILE_RESPONSE: Final = StaticFiles.file_response
 
 
