@@ -163,6 +163,27 @@ def test_html_and_several_directories(
     assert over_asgi(nowhere, hops)("index.html", CONDITIONS[0]).status == 404
 
 
+@pytest.mark.parametrize("has_404", [False, True])
+def test_the_index_of_a_directory(root: Path, hops: list[object], has_404: bool) -> None:
+    """Where the path ends as that of a directory, and nothing else is there to be served."""
+    for name in ("index.html", "below/index.html", "404.html")[: 2 + has_404]:
+        aiohttp_server.write(root / name)
+    (root / "empty").mkdir()
+    (root / "odd" / "index.html").mkdir(parents=True)
+    with both_ways(starlette_static, root, hops, html=True) as pair:
+        for target in ("", "below/", "below//", "./below/", "file.txt/"):
+            assert check(pair, target, CONDITIONS[0], at_once=True).status == 304
+            assert check(pair, target, CONDITIONS[3], at_once=True).status == 412
+            assert check(pair, target, {}, at_once=False).status == 200
+        assert check(pair, "below", CONDITIONS[0], at_once=False).status == 307
+        assert check(pair, "../root/", CONDITIONS[0], at_once=False).status == 304
+        for target in ("empty/", "odd/", "none/", "none"):
+            assert check(pair, target, CONDITIONS[0], at_once=False).status == 404
+    with both_ways(starlette_static, root, hops) as pair:
+        for target in ("", "below/"):
+            assert check(pair, target, CONDITIONS[0], at_once=False).status == 404
+
+
 @pytest.mark.parametrize("html", [False, True])
 def test_one_job_finds_that_there_is_nothing(root: Path, hops: list[object], html: bool) -> None:
     """As for each route of an application that has one page, and answers with it what is not there."""

@@ -374,6 +374,8 @@ class StaticFiles(StarletteStaticFiles):
     ) -> _Found | None:
         now_ns = time.time_ns()
         found = look(path)
+        if found is None and self.html and scope["path"].endswith("/"):  # elsewhere Starlette redirects
+            found = look(os.path.normpath(os.path.join(path, "index.html")))
         if found is None:
             return None
         full_path, st = found
