@@ -15,6 +15,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 import precond
+import precond._serving
 import precond._starlette
 import precond.starlette
 from asgi_server import serving
@@ -228,7 +229,8 @@ def naps(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     path.write_bytes(b"new")
     written = path.stat().st_mtime_ns
-    monkeypatch.setattr(precond.starlette, "time", SimpleNamespace(time_ns=time_ns))
+    for module in (precond.starlette, precond._starlette, precond._serving):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time_ns=time_ns))
     monkeypatch.setattr(anyio, "sleep", sleeping)
     return slept
 
@@ -266,6 +268,33 @@ def test_nothing_waits_for_a_stamp_of_whole_seconds(app: Any, path: Path, naps: 
     write(path, b"new", path.stat().st_mtime_ns // 10**9 * 10**9)
     assert get(app).status == 200
     assert naps == []
+
+
+@CHANGES_FILES
+def test_what_was_read_is_sent_with_no_validator_of_another_file(
+    app: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stamp would have been waited for, had it been asked a little later, by the event loop."""
+    stamp = OLD // 10**9 * 10**9
+    now_ns = stamp + 2 * 10**9 - 25_000_000
+    read = precond._starlette.File.read
+
+    def slowly(file: Any) -> None:
+        nonlocal now_ns
+        read(file)
+        now_ns += 10_000_000
+
+    async def replace(seconds: float) -> None:
+        os.replace(write(path.with_name("other"), b"old!"), path)
+
+    write(path, b"new!", stamp)
+    for module in (precond.starlette, precond._starlette, precond._serving):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time_ns=lambda: now_ns))
+    monkeypatch.setattr(precond._starlette.File, "read", slowly)
+    monkeypatch.setattr(anyio, "sleep", replace)
+    sent = get(app)
+    assert (sent.status, sent.body) == (200, b"new!")
+    assert "etag" not in sent.fields
 
 
 def test_nothing_waits_where_no_entity_tag_is_to_come(path: Path, naps: list[float]) -> None:

@@ -167,7 +167,7 @@ class FileResponse(StarletteFileResponse):
         if outcome not in _FINAL and (reads_here(scope) or not file.has_stat):
             run = in_thread if is_conditional(scope) else anyio.to_thread.run_sync
             outcome = await run(self._look, file, scope)
-        if outcome not in _FINAL and self._settles_soon(file):
+        if outcome not in _FINAL and file.content is None and self._settles_soon(file):
             await anyio.sleep(SETTLE_WAIT)
             await anyio.to_thread.run_sync(file.stat_again)
             outcome = self._evaluate(file.stat_result, scope, file.now_ns)
