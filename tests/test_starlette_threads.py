@@ -1,10 +1,13 @@
-"""precond.starlette: whose threads it looks in, and how many of them at once."""
+"""precond.starlette: whose threads it looks in, and what they wait for."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,9 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
+import trio
 
+import precond._starlette
 from asgi_server import exchange
 from precond._starlette import in_thread
 from precond.starlette import FileResponse, StaticFiles
@@ -55,10 +60,6 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return given
 
 
-def borrowed() -> float:
-    return anyio.to_thread.current_default_thread_limiter().borrowed_tokens
-
-
 @pytest.mark.parametrize("headers", [CONDITIONAL, {"If-Match": '"other"'}])
 def test_a_final_answer_takes_one_job(app: Any, headers: dict[str, str], jobs: list[str]) -> None:
     assert asyncio.run(exchange(app, "/file.txt", headers=headers)).status in (304, 412)
@@ -79,41 +80,40 @@ def test_trio_has_the_threads_of_anyio(app: Any, jobs: list[str]) -> None:
     assert jobs == ["anyio"]
 
 
-def test_a_job_counts_for_the_limit_of_the_application(app: Any, jobs: list[str]) -> None:
-    """What would exceed it waits until a thread is free, and as long as that takes."""
+def test_trio_as_a_guest_of_asyncio_has_the_threads_of_anyio(app: Any, jobs: list[str]) -> None:
+    async def as_guest() -> int:
+        return (await exchange(app, "/file.txt", headers=CONDITIONAL)).status
 
-    async def main() -> None:
-        limiter = anyio.to_thread.current_default_thread_limiter()
-        limiter.total_tokens = 1
-        await limiter.acquire_on_behalf_of("the application")
-        asked = asyncio.ensure_future(exchange(app, "/file.txt", headers=CONDITIONAL))
-        while limiter.statistics().tasks_waiting == 0:
-            await asyncio.sleep(0)
-        assert not asked.done()
-        limiter.release_on_behalf_of("the application")
-        assert (await asked).status == 304
-        assert borrowed() == 0
-
-    asyncio.run(main())
-    assert jobs == ["anyio"]
-
-
-def test_a_job_is_counted_while_it_runs() -> None:
-    async def main() -> None:
-        running, go_on = asyncio.Event(), threading.Event()
+    async def main() -> Any:
         loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        trio.lowlevel.start_guest_run(
+            as_guest, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=done.set_result
+        )
+        return (await done).unwrap()
 
-        def job(answer: int) -> int:
-            loop.call_soon_threadsafe(running.set)
-            assert go_on.wait(30)
-            return answer
+    assert asyncio.run(main()) == 304
+    assert "anyio" in jobs
 
-        asked = asyncio.ensure_future(in_thread(job, 7))
-        await running.wait()
-        assert borrowed() == 1
-        go_on.set()
-        assert await asked == 7
-        assert borrowed() == 0
+
+def test_it_waits_for_no_job_of_the_application(app: Any) -> None:
+    """Neither for the threads of anyio nor for those of the event loop's executor."""
+
+    async def main() -> None:
+        go_on = threading.Event()
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        busy = [
+            asyncio.ensure_future(anyio.to_thread.run_sync(go_on.wait, 30)),
+            asyncio.ensure_future(asyncio.to_thread(go_on.wait, 30)),
+        ]
+        await asyncio.sleep(0)
+        try:
+            assert (await exchange(app, "/file.txt", headers=CONDITIONAL)).status == 304
+            assert not any(job.done() for job in busy)
+        finally:
+            go_on.set()
+            await asyncio.gather(*busy)
 
     asyncio.run(main())
 
@@ -123,41 +123,74 @@ def fail() -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_an_error_of_a_job_is_raised_and_leaves_nothing_counted(backend: str) -> None:
+def test_an_error_of_a_job_is_raised_by_itself(backend: str) -> None:
     async def main() -> None:
-        with pytest.raises(BlockingIOError, match="of the job"):
+        with pytest.raises(BlockingIOError, match="of the job") as error:
             await in_thread(fail)
-        assert borrowed() == 0
+        assert error.value.__context__ is None
 
     anyio.run(main, backend=backend)
 
 
-def test_a_request_that_is_cancelled_leaves_nothing_counted(
+def test_where_no_job_is_taken_any_more_anyio_has_threads(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a thread that goes on when the main one has ended."""
+    ended = ThreadPoolExecutor(1)
+    ended.shutdown()
+    monkeypatch.setattr(precond._starlette, "_threads", ended)
+    assert asyncio.run(exchange(app, "/file.txt", headers=CONDITIONAL)).status == 304
+
+
+def test_the_event_loop_does_not_wait_for_a_request_that_was_cancelled(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
+    look = type(app)._look
 
-    def wait_first(function: Callable[..., Any]) -> Callable[..., Any]:
-        def waiting(*args: Any) -> Any:
-            begun.set()
-            go_on.wait(30)
-            return function(*args)
+    def waiting(*args: Any) -> Any:
+        begun.set()
+        go_on.wait(30)
+        return look(*args)
 
-        return waiting
-
-    monkeypatch.setattr(type(app), "_look", wait_first(type(app)._look))
+    monkeypatch.setattr(type(app), "_look", waiting)
 
     async def main() -> None:
         task = asyncio.ensure_future(exchange(app, "/file.txt", headers=CONDITIONAL))
         await asyncio.to_thread(begun.wait, 30)
-        assert borrowed() == 1
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert borrowed() == 0
-        go_on.set()
 
     asyncio.run(main())
+    assert not go_on.is_set()
+    go_on.set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_child_process_has_threads_of_its_own(path: Path) -> None:
+    child = FORKING.format(tests=os.path.dirname(__file__), path=str(path), tag=TAG)
+    done = subprocess.run(
+        [sys.executable, "-c", child], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["304", "304"]
+
+
+FORKING = """
+import asyncio, os, sys
+sys.path[:0] = [{tests!r}]
+from asgi_server import exchange
+from precond.starlette import FileResponse
+
+def ask():
+    sent = asyncio.run(exchange(FileResponse({path!r}, nowait=False), headers={{"If-None-Match": {tag!r}}}))
+    print(sent.status, flush=True)
+
+ask()
+child = os.fork()
+if child == 0:
+    ask()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
 
 
 def test_a_look_up_of_the_application_sees_the_context_of_its_request(path: Path, jobs: list[str]) -> None:

@@ -6,9 +6,10 @@ import asyncio
 import os
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers
 
@@ -33,7 +34,7 @@ class File:
         self.content: bytes | None = None
         self._path = path
         self._stat = st
-        self._descriptor = -1
+        self._descriptors: list[int] = []  # one or none; whoever pops it owns it, in whatever thread
 
     @property
     def has_stat(self) -> bool:
@@ -41,7 +42,7 @@ class File:
 
     @property
     def is_open(self) -> bool:
-        return self._descriptor >= 0
+        return bool(self._descriptors)
 
     @property
     def stat_result(self) -> os.stat_result:
@@ -61,7 +62,8 @@ class File:
 
     def open(self) -> None:
         self.now_ns = time.time_ns()
-        self._descriptor, self._stat = open_regular(self._path)
+        descriptor, self._stat = open_regular(self._path)
+        self._descriptors.append(descriptor)
 
     def read(self) -> None:
         """Read it in whole, but for what it has grown by since it was opened, and close it."""
@@ -75,37 +77,47 @@ class File:
 
     def __index__(self) -> int:
         """The descriptor, from here on the caller's: `open` makes a file object of it, as of any number."""
-        descriptor, self._descriptor = self._descriptor, -1
-        return descriptor
+        return self._descriptors.pop()
 
     def __str__(self) -> str:
         return str(self._path)
 
     def close(self) -> None:
-        if self.is_open:
-            os.close(self.__index__())
+        with suppress(IndexError):
+            os.close(self._descriptors.pop())
 
     # A thread that is opening the file cannot be cancelled; the one who waits for it can.
     __del__ = close
 
 
 async def in_thread(job: Callable[..., _Result], *arguments: Any) -> _Result:
-    """As anyio.to_thread.run_sync, but on asyncio by the executor of the event loop.
+    """As anyio.to_thread.run_sync, but on asyncio in a thread of our own, for jobs that need no context.
 
     anyio turns the loop twice before each job, and makes a scope and a context for it: twice the time. The
-    limit that it sets for the threads of an application is kept: a job that would exceed it waits there, as
-    all others do.
+    executor of the loop has few threads, and the application's own jobs wait for them too.
     """
+    future = None
     try:
-        loop = asyncio.get_running_loop()
-        limiter = anyio.to_thread.current_default_thread_limiter()
-        limiter.acquire_on_behalf_of_nowait(borrower := object())
-    except (RuntimeError, anyio.WouldBlock):  # on trio; at the limit
+        task = asyncio.current_task()
+        if task is not None:  # nor is it trio, as a guest of asyncio
+            future = task.get_loop().run_in_executor(_threads, job, *arguments)
+    except RuntimeError:  # no event loop of asyncio; or its thread has outlived the main one
+        pass
+    if future is None:
         return await anyio.to_thread.run_sync(job, *arguments)
-    try:
-        return await loop.run_in_executor(None, job, *arguments)
-    finally:
-        limiter.release_on_behalf_of(borrower)
+    return await future
+
+
+def _have_no_threads() -> None:
+    """Each is started when it is needed; those of a parent process are not there after a fork."""
+    global _threads
+    _threads = ThreadPoolExecutor(40, "precond")  # as many as anyio has
+
+
+_threads: ThreadPoolExecutor
+_have_no_threads()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_have_no_threads)
 
 
 def is_conditional(scope: Scope) -> bool:
