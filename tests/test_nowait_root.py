@@ -17,6 +17,8 @@ import aiohttp_server
 import precond.aiohttp
 import precond.asgi
 import precond.starlette
+from conftest import CHANGES_PROCESS
+from filesystems import as_nobody
 from nowait import (
     AT_ONCE,
     CONDITIONS,
@@ -182,6 +184,31 @@ def test_the_index_of_a_directory(root: Path, hops: list[object], has_404: bool)
     with both_ways(starlette_static, root, hops) as pair:
         for target in ("", "below/"):
             assert check(pair, target, CONDITIONS[0], at_once=False).status == 404
+
+
+@CHANGES_PROCESS
+def test_the_index_is_that_of_a_directory_which_is_served(tmp_path: Path, hops: list[object]) -> None:
+    """Where Starlette finds no directory for itself, none is looked into."""
+    first, second, outside = (tmp_path / name for name in ("first", "second", "outside"))
+    for directory in (first, second / "page", outside):
+        directory.mkdir(parents=True)
+    os.mkfifo(first / "page")
+    aiohttp_server.write(second / "page" / "index.html")
+    aiohttp_server.write(first / "file.txt")
+    (first / "out").symlink_to(outside)
+    (outside / "index.html").symlink_to(first / "file.txt")
+    for nowait in (True, False):
+        files = precond.starlette.StaticFiles(directory=first, html=True, nowait=nowait)
+        files.all_directories = [str(first), str(second)]
+        ask = over_asgi(Starlette(routes=[Mount("/files", files)]), hops)
+        (first / "file.txt").chmod(0o644)
+        for target in ("page/", "out/"):
+            for fields in ({}, CONDITIONS[0], {"If-None-Match": '"other"'}):
+                assert ask(target, fields).status == 404
+        (first / "file.txt").chmod(0)
+        with as_nobody(first / "file.txt"):
+            for fields in ({}, CONDITIONS[0], {"If-None-Match": '"other"'}):
+                assert ask("file.txt/", fields).status == 401
 
 
 @pytest.mark.parametrize("html", [False, True])

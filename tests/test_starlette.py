@@ -15,6 +15,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse as StarletteFileResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles as StarletteStaticFiles
 
@@ -309,6 +310,38 @@ def test_a_get_response_of_the_application_sees_every_answer(path: Path, of_clas
             assert (sent.status, sent.fields["x-status"]) == (status, str(status))
 
 
+@pytest.mark.parametrize("nowait", [True, False])
+@pytest.mark.parametrize("name", ["lookup_path", "file_response"])
+@pytest.mark.parametrize("of_class", [True, False])
+def test_what_is_replaced_afterwards_is_called(
+    path: Path, name: str, nowait: bool, of_class: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = StaticFiles(directory=path.parent, nowait=nowait)
+    called = []
+
+    def own(*args: Any) -> Any:
+        called.append(args)
+        return replaced(*args)
+
+    replaced = getattr(StaticFiles if of_class else app, name)
+    monkeypatch.setattr(StaticFiles if of_class else app, name, own)
+    for headers, status in (({"If-None-Match": TAG}, 304), ({"If-Match": '"other"'}, 412), ({}, 200)):
+        called.clear()
+        assert get(app, headers).status == status
+        assert len(called) == 1
+
+
+def test_fields_that_a_subclass_gives_are_kept(path: Path) -> None:
+    class Own(StaticFiles):
+        def file_response(self, full_path: Any, stat_result: Any, *args: Any) -> Any:
+            headers = {"Cache-Control": "no-cache"}
+            return StarletteFileResponse(full_path, headers=headers, media_type="text/x-own")
+
+    sent = get(Own(directory=path.parent))
+    assert (sent.status, sent.fields["cache-control"]) == (200, "no-cache")
+    assert sent.fields["content-type"].startswith("text/x-own")
+
+
 def test_404_comes_before_preconditions(path: Path) -> None:
     for target in ("/none.txt", "/", "/../outside", "//etc/passwd"):
         with pytest.raises(HTTPException) as error:
@@ -385,6 +418,13 @@ def test_the_path_of_pathsend_is_absolute(path: Path, monkeypatch: pytest.Monkey
         message = get(app, **PATHSEND).messages[1]
         assert message == {"type": "http.response.pathsend", "path": served}
         assert app.lookup_path(path.name)[0] == served
+
+
+@pytest.mark.parametrize("nowait", [True, False])
+def test_the_path_of_pathsend_has_nothing_superfluous(path: Path, nowait: bool) -> None:
+    for directory in (f"{path.parent}/", f"{path.parent}/../{path.parent.name}"):
+        message = get(StaticFiles(directory=directory, nowait=nowait), **PATHSEND).messages[1]
+        assert message == {"type": "http.response.pathsend", "path": str(path.resolve())}
 
 
 @pytest.mark.parametrize(

@@ -284,9 +284,9 @@ class StaticFiles(StarletteStaticFiles):
                 in it, in the directory too, and all where a subclass has its own lookup_path or file_response
     options     as for starlette.staticfiles.StaticFiles: directory, packages, html, check_dir, follow_symlink
 
-    A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called. The thread
-    in which a conditional request is looked up is of the event loop's executor on asyncio, and counts for the
-    limit of anyio's threads; on trio, and for all other requests, it is anyio's.
+    A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called. On asyncio
+    conditional requests are looked up in threads of precond's own, at most 40, and elsewhere in anyio's. The
+    stat_result of a response, for subclasses, may have st_mode, st_size, st_mtime_ns and st_ctime_ns alone.
     """
 
     def __init__(self, *, policy: Policy = DEFAULT, nowait: bool = True, **options: Unpack[_Options]) -> None:
@@ -296,8 +296,6 @@ class StaticFiles(StarletteStaticFiles):
         self.policy = _checked(policy)
         check_nowait(nowait)
         self.nowait = nowait
-        own = type(self)  # a subclass may have a say in which file is served, and how
-        self._decides = own.lookup_path is _LOOKUP_PATH and own.file_response is _FILE_RESPONSE
 
     def get_path(self, scope: Scope) -> str:
         """As Starlette's, which takes every path apart and puts it together; most are as they should be."""
@@ -335,9 +333,10 @@ class StaticFiles(StarletteStaticFiles):
             outcome, full_path, st, now_ns = found
             if outcome in _FINAL:
                 return self._instead(outcome, st, now_ns)
-            return self._file_response(full_path, cast("os.stat_result", st), 200)
+            # Absolute for pathsend; each time, as Starlette does, should the current directory change.
+            return self._file_response(os.path.abspath(full_path), cast("os.stat_result", st), 200)
         response = await super().get_response(path, scope)
-        if type(response) is StarletteFileResponse:  # 404.html
+        if type(response) is StarletteFileResponse and response.status_code == 404:  # 404.html
             return self._file_response(response.path, response.stat_result, response.status_code)
         return response
 
@@ -359,52 +358,56 @@ class StaticFiles(StarletteStaticFiles):
 
     def _find_at_once(self, path: str, scope: Scope) -> _Found | None:
         """The file and what is to become of it, where it is found without waiting."""
-        if not self.nowait or not self._decides or scope["method"] not in ("GET", "HEAD"):
-            return None
-        return self._find(self._look, path, scope)
+        return self._find(self._look, path, scope) if self.nowait and self._decides(scope) else None
 
     async def _find_in_thread(self, path: str, scope: Scope) -> _Found | None:
         """The same, for a conditional request; None too where Starlette's get_response has the answer."""
-        if not is_conditional(scope) or not self._decides or scope["method"] not in ("GET", "HEAD"):
+        if not is_conditional(scope) or not self._decides(scope):
             return None
         return await in_thread(self._find, self._look_waiting, path, scope)
 
+    def _decides(self, scope: Scope) -> bool:
+        """Whether all is ours to find: elsewhere a subclass has a say in which file is served, or how."""
+        return (
+            scope["method"] in ("GET", "HEAD")
+            and getattr(self.lookup_path, "__func__", None) is _LOOKUP_PATH
+            and getattr(self.file_response, "__func__", None) is _FILE_RESPONSE
+        )
+
     def _find(
-        self, look: Callable[[str], tuple[str, StatResult] | None], path: str, scope: Scope
+        self, look: Callable[[str, bool], tuple[str, StatResult] | None], path: str, scope: Scope
     ) -> _Found | None:
         now_ns = time.time_ns()
-        found = look(path)
-        if found is None and self.html and scope["path"].endswith("/"):  # elsewhere Starlette redirects
-            found = look(os.path.normpath(os.path.join(path, "index.html")))
+        found = look(path, self.html and scope["path"].endswith("/"))
         if found is None:
             return None
         full_path, st = found
         return self.policy.evaluate_raw(st, scope["method"], scope["headers"]), full_path, st, now_ns
 
-    def _look(self, path: str) -> tuple[str, StatResult] | None:
+    def _look(self, path: str, with_index: bool) -> tuple[str, StatResult] | None:
         """What Starlette's lookup_path leads to, where that is a file that is found without waiting.
 
         A file in the first directory is the one that is served, and without `..` or a symbolic link in its
-        path it is in there.
+        path it is in there. With with_index that of a directory is its index.html.
         """
         if not self.all_directories or ".." in path or path.startswith(("/", "\\")):
             return None
         full_path = f"{self.all_directories[0]}{os.sep}{path}"  # os.path.join takes a microsecond
         st = look_nowait(full_path, b"", True)
-        if st is None:
-            return None
-        if not full_path.startswith(os.sep):
-            # For pathsend; now and not once for all, as Starlette does, should the current directory change.
-            full_path = os.path.abspath(full_path)
-        return full_path, st
+        if st is None and with_index:
+            full_path = os.path.join(full_path, "index.html")
+            st = look_nowait(full_path, b"", True)
+        return None if st is None else (full_path, st)
 
-    def _look_waiting(self, path: str) -> tuple[str, StatResult] | None:
+    def _look_waiting(self, path: str, with_index: bool) -> tuple[str, StatResult] | None:
         """The file that Starlette's lookup_path leads to, where it may be read; a 404 where there is none."""
-        found = None if self.nowait else self._look(path)
+        found = None if self.nowait else self._look(path, with_index)
         if found is not None:
             return found
         try:
             full_path, st = self.lookup_path(path)
+            if with_index and st is not None and stat.S_ISDIR(st.st_mode):
+                full_path, st = self.lookup_path(os.path.join(path, "index.html"))
             if st is None and (not self.html or self.lookup_path("404.html")[1] is None):
                 raise HTTPException(404)
         except (OSError, ValueError):
@@ -434,7 +437,7 @@ class StaticFiles(StarletteStaticFiles):
 _NAME: Final = r"[^/\\:\0.][^/\\:\0]*"  # neither "." nor "..", nor what a system takes for more than a name
 _is_plain: Final = re.compile(rf"{_NAME}(?:/{_NAME})*").fullmatch
 
-# Neither overridden nor replaced.
+# Neither overridden nor replaced, of a class or of one object.
 _GET_RESPONSE: Final = StaticFiles.get_response
 _LOOKUP_PATH: Final = StarletteStaticFiles.lookup_path
 _FILE_RESPONSE: Final = StaticFiles.file_response
