@@ -77,6 +77,29 @@ def test_the_first_example_of_the_readme(here: Path) -> None:
     asyncio.run(names["app"]({"method": "GET", "headers": []}, None, None))
 
 
+def test_the_example_for_frameworks_tells_nothing_of_what_may_not_be_read(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9110 section 13.2.1. Root may read everything, so it is the calls that say no."""
+    names: dict[str, Any] = {}
+    exec(blocks(ROOT / "docs" / "frameworks.md", "python")[0][2], names)
+    answer = names["answer"]
+    status, sent, file = answer("index.html", "GET", [])
+    file.close()
+    tag = sent["ETag"].encode()
+    conditions = [(b"If-None-Match", tag), (b"If-Match", b'"other"')]
+    assert [answer("index.html", "GET", [condition])[0] for condition in conditions] == [304, 412]
+
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "access", lambda *arguments, **options: False)
+    names["open"] = refuse
+    for condition in conditions:
+        with pytest.raises(PermissionError):
+            answer("index.html", "GET", [condition])
+
+
 @pytest.mark.parametrize("page", pages_with("console"))
 def test_command_line(page: Path, here: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
