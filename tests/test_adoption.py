@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiohttp import web
+from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from werkzeug.utils import send_from_directory
 from werkzeug.wrappers import Request, Response
@@ -18,6 +20,7 @@ from werkzeug.wrappers import Request, Response
 import aiohttp_server
 import asgi_server
 from aiohttp_server import ask, write
+from conftest import CHANGES_PROCESS
 from wsgi_server import run_waitress
 
 EXAMPLES = Path(__file__).parent.with_name("examples") / "adoption"
@@ -58,19 +61,62 @@ ADOPTIONS = {
 }
 
 
-@pytest.fixture(scope="module", params=ADOPTIONS)
-def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    owner, name, serving = ADOPTIONS[request.param]
-    directory = tmp_path_factory.mktemp("files")
-    write(directory / "file.txt")
+@contextmanager
+def adopted(example: str) -> Iterator[pytest.MonkeyPatch]:
+    owner, name, _ = ADOPTIONS[example]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, getattr(owner, name))  # what the example replaces is put back in the end
-        runpy.run_path(str(EXAMPLES / f"{request.param}.py"))
-        with serving(directory) as number:
-            yield number
+        runpy.run_path(str(EXAMPLES / f"{example}.py"))
+        yield patch
+
+
+@pytest.fixture(scope="module", params=ADOPTIONS)
+def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    directory = tmp_path_factory.mktemp("files")
+    write(directory / "file.txt")
+    with adopted(request.param), ADOPTIONS[request.param].serving(directory) as number:
+        yield number
 
 
 RANGE = ("Range", "bytes=0-9")
+OF_MALFORMED = [
+    (200, []),
+    (200, [("If-None-Match", '"other"')]),
+    (206, [RANGE]),
+    (200, [RANGE, ("If-Range", '"other"')]),
+]
+
+
+# What an application has set so far went out as it was, and has to when precond comes.
+@pytest.mark.parametrize("status, fields", OF_MALFORMED)
+@pytest.mark.parametrize("name, value", [("ETag", "unquoted"), ("Last-Modified", "yesterday")])
+@CHANGES_PROCESS
+def test_malformed_validators_in_werkzeug(
+    name: str, value: str, status: int, fields: list[tuple[str, str]]
+) -> None:
+    @Request.application
+    def app(request: Request) -> Response:
+        response = Response(b"0123456789" * 10, headers=[(name, value)])
+        return response.make_conditional(request.environ, accept_ranges=True, complete_length=100)
+
+    with adopted("werkzeug_send_file"), contextmanager(run_waitress)(app) as number:
+        assert ask(number, "/", fields=fields).status == status
+
+
+@pytest.mark.parametrize("status, fields", OF_MALFORMED)
+@pytest.mark.parametrize("validators", [{"etag": "unquoted", "last-modified": LATER}, {"etag": '"1"'}])
+@CHANGES_PROCESS
+def test_malformed_or_missing_validators_in_starlette(
+    tmp_path: Path, validators: dict[str, str], status: int, fields: list[tuple[str, str]]
+) -> None:
+    def set_stat_headers(response: FileResponse, st: os.stat_result) -> None:
+        response.headers.update({"content-length": str(st.st_size), **validators})
+
+    write(tmp_path / "file.txt")
+    with adopted("starlette_static_files") as patch:
+        patch.setattr(FileResponse, "set_stat_headers", set_stat_headers)
+        with serving_starlette(tmp_path) as number:
+            assert ask(number, "/file.txt", fields=fields).status == status
 
 
 # TAG and DATE stand for what the framework sent. None of the three gets all of these right by itself.

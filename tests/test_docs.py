@@ -84,10 +84,7 @@ def test_the_example_for_frameworks_tells_nothing_of_what_may_not_be_read(
     names: dict[str, Any] = {}
     exec(blocks(ROOT / "docs" / "frameworks.md", "python")[0][2], names)
     answer = names["answer"]
-    status, sent, file = answer("index.html", "GET", [])
-    file.close()
-    tag = sent["ETag"].encode()
-    conditions = [(b"If-None-Match", tag), (b"If-Match", b'"other"')]
+    conditions = [(b"If-None-Match", b"*"), (b"If-Match", b'"other"')]
     assert [answer("index.html", "GET", [condition])[0] for condition in conditions] == [304, 412]
 
     def refuse(*arguments: object) -> None:

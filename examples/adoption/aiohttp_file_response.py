@@ -1,4 +1,5 @@
 # Importing this puts precond's rules in place of those of aiohttp's FileResponse, also in static routes.
+# The validators stay aiohttp's, which sends them at once: the promise of docs/never-stale.md is not theirs.
 from datetime import datetime, timezone
 
 from aiohttp.web_fileresponse import FileResponse, _FileResponseResult
