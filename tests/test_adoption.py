@@ -160,3 +160,10 @@ def test_an_adoption_is_short(path: Path) -> None:
     code = [line for line in path.read_text("utf-8").splitlines() if line.split("#")[0].strip()]
     assert len(code) <= 15
     assert [line for line in code if "import" in line and "precond" in line] == ["import precond"]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.iterdir()), ids=lambda path: path.stem)
+def test_an_adoption_is_found_and_says_what_does_not_come_with_it(path: Path) -> None:
+    guide = EXAMPLES.parents[1].joinpath("docs", "frameworks.md").read_text("utf-8")
+    assert f"(../examples/adoption/{path.name})" in guide
+    assert "docs/never-stale.md" in path.read_text("utf-8")
