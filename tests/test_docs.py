@@ -116,6 +116,12 @@ def test_every_public_name_is_in_the_api() -> None:
     assert described >= {f"precond.{name}" for name in precond.__all__}
 
 
+def test_the_number_of_vectors_is_said_to_the_nearest_hundred() -> None:
+    vectors = json.loads(ROOT.joinpath("tests", "vectors", "evaluate.json").read_text("utf-8"))
+    hundreds = {7: "seven", 8: "eight", 9: "nine", 10: "ten"}[round(len(vectors), -2) // 100]
+    assert f"some {hundreds} hundred" in ROOT.joinpath("docs", "frameworks.md").read_text("utf-8")
+
+
 def test_every_section_of_the_vectors_is_in_the_rules() -> None:
     page = ROOT.joinpath("docs", "rules.md").read_text("utf-8")
     cited = set(re.findall(r"\(rfc:([\d.]+)\)", page))
