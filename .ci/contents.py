@@ -19,6 +19,7 @@ def sdist(path: Path) -> list[str]:
     wanted |= {
         file.as_posix() for file in Path("tests").rglob("*") if file.suffix in (".py", ".json", ".toml")
     }
+    wanted |= {file.as_posix() for file in Path("fuzz").iterdir() if file.is_file()}
     wanted |= {
         file.as_posix()
         for room in ROOMS
