@@ -34,7 +34,8 @@ def build(directory: Path) -> str:
     """The compiled file, which is in this directory."""
     source = shutil.copy(_SOURCE, directory)
     noop = Extension("noop", [source], extra_compile_args=_COMPILE_ARGS, define_macros=_MACROS)
-    distribution = Distribution({"name": "noop", "ext_modules": cythonize(noop, quiet=True)})
+    modules = cythonize(noop, quiet=True)  # type: ignore[no-untyped-call]
+    distribution = Distribution({"name": "noop", "ext_modules": modules})
     command = distribution.get_command_obj("build_ext")
     command.build_lib = command.build_temp = str(directory)
     command.ensure_finalized()

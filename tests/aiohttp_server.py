@@ -106,7 +106,7 @@ def ask(port: int, target: str = "/", method: str = "GET", fields: Iterable[tupl
 
 def ask_all(port: int, requests: Iterable[tuple[str, str, Iterable[tuple[str, str]]]]) -> list[Answer]:
     """The same over one connection, which has to outlive every answer but the last."""
-    answers = []
+    answers: list[Answer] = []
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with closing(connection):
         for target, method, fields in requests:
