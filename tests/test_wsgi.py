@@ -311,6 +311,13 @@ def test_416(app: StaticFiles, bodies: list[Any]) -> None:
     assert bodies == []
 
 
+def test_416_where_if_range_is_true(app: StaticFiles) -> None:
+    """A choice of docs/rules.md: section 14.2, where step 5 of 13.2.2 can be read as 200."""
+    etag = call(app, "/page.html")["etag"]
+    assert call(app, "/page.html", range="bytes=17-", if_range=etag).status == 416
+    assert call(app, "/page.html", range="bytes=17-", if_range='"other"').status == 200
+
+
 @pytest.mark.parametrize("value", ["bytes=0-1,3-4", "lines=1-2", "bytes=4-3", "bytes=x", ""])
 def test_ranges_that_are_ignored(app: StaticFiles, value: str) -> None:
     reply = call(app, "/page.html", range=value)
