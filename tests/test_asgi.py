@@ -212,8 +212,13 @@ def untouched(app: Application, headers: dict[str, str], method: str = "GET") ->
     return conditional(app, headers, method).messages == app.messages
 
 
+PART = {"Content-Range": "bytes 2-7/90"}
+SUCCEEDS = pytest.mark.parametrize("status, part", [(200, {}), (206, PART)])
+
+
+@SUCCEEDS
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_200_with_the_tag_that_the_client_has_becomes_304(method: str) -> None:
+def test_what_has_the_tag_of_the_client_becomes_304(method: str, status: int, part: dict[str, str]) -> None:
     app = Application(
         {
             "Content-Type": "text/plain",
@@ -221,9 +226,11 @@ def test_a_200_with_the_tag_that_the_client_has_becomes_304(method: str) -> None
             "Last-Modified": SINCE,
             "Vary": "cookie",
             "Set-Cookie": "a=1",
-        }
+            **part,
+        },
+        status,
     )
-    sent = conditional(app, {"If-None-Match": f'"x", W/{OWN}'}, method)
+    sent = conditional(app, {"If-None-Match": f'"x", W/{OWN}', "Range": "bytes=2-7"}, method)
     assert sent.messages == [
         {
             "type": "http.response.start",
@@ -244,10 +251,17 @@ def test_dates_count_where_there_is_no_if_none_match() -> None:
     assert conditional(app, later, if_modified_since="exact").status == 200
 
 
-def test_a_guard_that_fails_is_412() -> None:
-    app = Application({"etag": OWN, "cache-control": "max-age=60", "x-request": "1"})
-    sent = conditional(app, {"If-Match": '"other"'})
+@SUCCEEDS
+def test_a_guard_that_fails_is_412(status: int, part: dict[str, str]) -> None:
+    app = Application({"etag": OWN, "cache-control": "max-age=60", "x-request": "1", **part}, status)
+    sent = conditional(app, {"If-Match": '"other"', "Range": "bytes=2-7", "If-Range": OWN})
     assert (sent.status, sent.fields, sent.body) == (412, {"x-request": "1", "content-length": "0"}, b"")
+
+
+def test_a_206_that_if_range_is_against_passes() -> None:
+    """The rest of its content is not to be had, and the application may know why it honours the range."""
+    app = Application({"etag": OWN, **PART}, status=206)
+    assert untouched(app, {"Range": "bytes=2-7", "If-Range": '"other"', "If-Match": OWN})
 
 
 def test_a_switched_off_validator_does_not_count() -> None:
@@ -258,16 +272,16 @@ def test_a_switched_off_validator_does_not_count() -> None:
     "app",
     [
         Application({}),
-        Application({"etag": OWN}, status=206),
+        Application({"etag": OWN}, status=201),
         Application({"etag": OWN}, status=404),
         Application({"etag": OWN}, status=304),
         Application({"etag": "rev-17"}),
         Application({"etag": OWN, "ETag": '"other"'}),
         Application({"etag": OWN, "last-modified": "yesterday"}),
     ],
-    ids=["no validator", "206", "404", "304", "unquoted", "two tags", "no date"],
+    ids=["no validator", "201", "404", "304", "unquoted", "two tags", "no date"],
 )
-def test_what_is_no_200_with_validators_passes(app: Application) -> None:
+def test_what_is_no_200_or_206_with_validators_passes(app: Application) -> None:
     assert untouched(app, {"If-None-Match": f"{OWN}, rev-17", "If-Modified-Since": SINCE, "If-Match": "*"})
     assert untouched(app, {"If-None-Match": "*"})
 

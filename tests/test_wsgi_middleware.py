@@ -78,6 +78,8 @@ class App:
 
 
 HOW = ("at once", "late", "by write()")
+PART = [*FIELDS, ("Content-Range", "bytes 2-7/90")]
+SUCCEEDS = pytest.mark.parametrize("status, own", [("200 OK", FIELDS), ("206 Partial Content", PART)])
 
 
 def call(app: App, method: str = "GET", policy: precond.Policy = precond.DEFAULT, **fields: str) -> Reply:
@@ -85,6 +87,7 @@ def call(app: App, method: str = "GET", policy: precond.Policy = precond.DEFAULT
 
 
 @pytest.mark.parametrize("how", HOW)
+@SUCCEEDS
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     "fields",
@@ -93,10 +96,11 @@ def call(app: App, method: str = "GET", policy: precond.Policy = precond.DEFAULT
         {"if_none_match": "*"},
         {"if_modified_since": DATE},
         {"if_none_match": f"W/{TAG}"},
+        {"if_none_match": TAG, "range": "bytes=2-7"},
     ],
 )
-def test_304(how: str, method: str, fields: dict[str, str]) -> None:
-    app = App(how)
+def test_304(how: str, status: str, own: list[tuple[str, str]], method: str, fields: dict[str, str]) -> None:
+    app = App(how, status, own)
     reply = call(app, method, **fields)
     assert (reply.status, reply.body) == (304, b"")
     assert reply.fields == [FIELDS[2], *FIELDS[4:]]
@@ -105,15 +109,23 @@ def test_304(how: str, method: str, fields: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("fields", [{"if_match": '"other"'}, {"if_unmodified_since": EARLIER}])
-def test_412(how: str, fields: dict[str, str]) -> None:
-    app = App(how)
+@SUCCEEDS
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"if_match": '"other"'},
+        {"if_unmodified_since": EARLIER},
+        {"if_match": '"other"', "range": "bytes=2-7", "if_range": TAG},
+    ],
+)
+def test_412(how: str, status: str, own: list[tuple[str, str]], fields: dict[str, str]) -> None:
+    app = App(how, status, own)
     reply = call(app, **fields)
     assert (reply.status, reply.body) == (412, b"412 Precondition Failed\n")
     assert reply.names() == {"content-type", "content-length", "vary", "set-cookie"}
     assert reply["content-length"] == str(len(reply.body))
     assert app.content.closed == 1
-    assert call(App(how), "HEAD", **fields).body == b""
+    assert call(App(how, status, own), "HEAD", **fields).body == b""
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -139,7 +151,14 @@ def test_what_passes(how: str, method: str, fields: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("status", ["206 Partial Content", "404 Not Found", "201 Created", "500 Oops"])
+def test_a_206_that_if_range_is_against_passes(how: str) -> None:
+    """The rest of its content is not to be had, and the application may know why it honours the range."""
+    fields = {"range": "bytes=2-7", "if_range": DATE, "if_match": TAG}
+    assert call(App(how, "206 Partial Content", PART), **fields) == (206, PART, b"abcdef")
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("status", ["404 Not Found", "201 Created", "500 Oops"])
 def test_other_statuses_pass(how: str, status: str) -> None:
     reply = call(App(how, status), if_none_match="*", if_match='"other"')
     assert reply == (int(status[:3]), FIELDS, b"abcdef")

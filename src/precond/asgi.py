@@ -91,11 +91,12 @@ async def respond(
 
 
 class ConditionalMiddleware:
-    """Turn a 200 to GET or HEAD into 304 or 412, by the ETag or Last-Modified that the application set.
+    """Turn a 200 or 206 to GET or HEAD into 304 or 412, by the ETag or Last-Modified that the application set.
 
-    All else passes as it is: other methods and scopes, other statuses (206 too), a 200 that has neither field
-    or a malformed one, and what the application raises. No body is held back; that of a response that was
-    replaced is dropped, and its application finds the client gone, as after any complete response.
+    All else passes as it is: other methods and scopes, other statuses, what has neither field or a malformed
+    one, and what the application raises; and a 206 whatever If-Range says, which is for the application to
+    evaluate. No body is held back; that of a response that was replaced is dropped, and its application finds
+    the client gone, as after any complete response.
 
     app         the ASGI application
     policy      which validators count, and how dates are compared
@@ -122,13 +123,14 @@ class ConditionalMiddleware:
             nonlocal replaced
             if replaced and message["type"].startswith("http.response."):
                 return  # content in any form: bytes, a file (pathsend, zerocopysend), trailers
-            if message["type"] == "http.response.start" and message["status"] == 200:
+            if message["type"] == "http.response.start" and message["status"] in (200, 206):
                 # Any iterable, which may give them only once.
                 message = {**message, "headers": list(message.get("headers", ()))}
                 outcome = self._evaluate(scope, message["headers"])
                 if outcome in _FINAL:
                     replaced = True
                     return await _send_without_content(send, outcome, message["headers"])
+                # IGNORE_RANGE too: of a 206 the rest is not here to be sent in its place.
             await send(message)
 
         return conditional

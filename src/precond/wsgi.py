@@ -217,11 +217,11 @@ _PATH_CHARACTERS: Final = "/!$&'()*+,;=:@"
 
 
 class ConditionalMiddleware:
-    """Turn a 200 to GET or HEAD into 304 or 412, by the ETag or Last-Modified that the application set.
+    """Turn a 200 or 206 to GET or HEAD into 304 or 412, by the ETag or Last-Modified that the application set.
 
-    All else passes as it is: other methods, other statuses (206 too), a 200 that has neither field or a
-    malformed one, and what the application raises. No content is held back; that of a response that was
-    replaced is not asked for.
+    All else passes as it is: other methods, other statuses, what has neither field or a malformed one, and
+    what the application raises; and a 206 whatever If-Range says, which is for the application to evaluate.
+    No content is held back; that of a response that was replaced is not asked for.
 
     app         the WSGI application
     policy      which validators count, and how dates are compared
@@ -266,7 +266,7 @@ class _Exchange:
         self, status: str, fields: Fields, exc_info: OptExcInfo | None = None
     ) -> Callable[[bytes], object]:
         self.started = True
-        decides = status.startswith("200 ") and not self.handed_over
+        decides = status.startswith(("200 ", "206 ")) and not self.handed_over
         self.instead = self._answer_instead(fields) if decides else None
         if self.instead is not None:
             status, fields = status_line(self.instead.status), self.instead.fields
@@ -285,6 +285,7 @@ class _Exchange:
             return Answer(304, fields_of_304(fields), no_content())
         if outcome is Outcome.PRECONDITION_FAILED:
             return plain(412, self._environ["REQUEST_METHOD"], fields_of_412(fields))
+        # IGNORE_RANGE too: of a 206 the rest is not here to be sent in its place.
         return None
 
     def __iter__(self) -> Iterator[bytes]:
