@@ -313,14 +313,23 @@ def test_headers_may_be_iterable_only_once(tag: str, status: int) -> None:
     assert app.messages[0]["headers"] is once
 
 
-@pytest.mark.parametrize("kind", ["websocket", "lifespan"])
-def test_other_scopes_pass(kind: str) -> None:
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"type": "websocket", "headers": [(b"if-none-match", b"*")]},
+        {"type": "lifespan"},
+        {"type": "http", "method": "GET", "headers": [(b"range", b"bytes=0-1"), (b"if-range", b'"x"')]},
+        {"type": "http", "method": "POST", "headers": [(b"if-match", b"*")]},
+    ],
+    ids=["websocket", "lifespan", "no condition", "POST"],
+)
+def test_what_is_not_conditional_is_the_applications_own(scope: dict[str, Any]) -> None:
     seen: list[Any] = []
 
     async def app(*connection: Any) -> None:
         seen.extend(connection)
 
-    connection = ({"type": kind}, object(), object())
+    connection = (scope, object(), object())
     asyncio.run(ConditionalMiddleware(app)(*connection))  # type: ignore[arg-type]
     assert all(one is other for one, other in zip(seen, connection, strict=True))
 

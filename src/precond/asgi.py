@@ -36,6 +36,7 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Fields: TypeAlias = list[tuple[bytes, bytes]]
 
 _FINAL: Final = (Outcome.NOT_MODIFIED, Outcome.PRECONDITION_FAILED)
+_CONDITIONS: Final = frozenset({b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"})
 
 
 async def stat(path: FilePath, *, nowait: bool = True) -> FileStat:
@@ -91,7 +92,7 @@ async def respond(
 
 
 class ConditionalMiddleware:
-    """Turn a 200 or 206 to GET or HEAD into 304 or 412, by the ETag or Last-Modified that the application set.
+    """Turn a 200 or 206 to GET or HEAD into 304 or 412, by the ETag or Last-Modified the application set.
 
     All else passes as it is: other methods and scopes, other statuses, what has neither field or a malformed
     one, and what the application raises; and a 206 whatever If-Range says, which is for the application to
@@ -111,7 +112,7 @@ class ConditionalMiddleware:
         self.policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and _is_conditional(scope):
             send = self._conditional(scope, send)
         await self.app(scope, receive, send)
 
@@ -143,6 +144,10 @@ class ConditionalMiddleware:
             return self.policy.evaluate_raw(own, scope["method"], scope["headers"])
         except ValueError:  # malformed: they match nothing that a client can send
             return Outcome.PROCEED
+
+
+def _is_conditional(scope: Scope) -> bool:
+    return any(name.lower() in _CONDITIONS for name, _ in scope.get("headers", ()))
 
 
 def _joined(fields: Fields, name: bytes) -> str | None:

@@ -217,7 +217,7 @@ _PATH_CHARACTERS: Final = "/!$&'()*+,;=:@"
 
 
 class ConditionalMiddleware:
-    """Turn a 200 or 206 to GET or HEAD into 304 or 412, by the ETag or Last-Modified that the application set.
+    """Turn a 200 or 206 to GET or HEAD into 304 or 412, by the ETag or Last-Modified the application set.
 
     All else passes as it is: other methods, other statuses, what has neither field or a malformed one, and
     what the application raises; and a 206 whatever If-Range says, which is for the application to evaluate.
