@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,6 +112,29 @@ def test_one_look_is_enough(root: Path, kind: Any, fields: dict[str, str], statu
         patch.setattr(os, "access", lambda path, mode, **options: pytest.fail("asked once more"))
         assert call(app, "/page.html", **fields).status == status
     assert looks == [(str(path), b"", kind is KINDS["StaticFiles"])]
+
+
+@pytest.mark.parametrize("by", ["look_nowait", "lstat", "stat"])
+def test_the_clock_is_read_before_the_stat(
+    root: Path, kind: Any, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the stat and a later look at the clock there may be another write with the same stamp."""
+    app = kind(root / "page.html")
+    of, name = (precond._wsgi, by) if by == "look_nowait" else (os, by)
+    real = getattr(of, name)
+    clock = [STAMP + 10**6]
+
+    def look(*args: Any, **keywords: Any) -> Any:
+        found = real(*args, **keywords)
+        clock.append(STAMP + 10**10)
+        return found
+
+    if by != "look_nowait":
+        monkeypatch.setattr(precond._wsgi, "look_nowait", lambda *args: None)
+    monkeypatch.setattr(of, name, look)
+    monkeypatch.setattr(time, "time_ns", lambda: clock[-1])
+    reply = call(app, "/page.html", if_none_match=TAG)
+    assert (reply.status, "etag" in reply.names()) == (304, False)
 
 
 def test_nobody_looks_in_vain(root: Path, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:

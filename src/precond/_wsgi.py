@@ -106,15 +106,15 @@ def close_body(body: object) -> None:
 class File(NamedTuple):
     """What is to be sent.
 
+    now_ns      an instant before st was taken: only what had settled by then can no later write share
     name        what its content type is guessed from
-    now_ns      by when its stamp must have settled, to be sent: an instant before it was opened; None: now
     """
 
     path: str
     st: os.stat_result
+    now_ns: int
     name: str
     coding: str | None = None
-    now_ns: int | None = None
 
 
 class FileServer(ABC):
@@ -151,7 +151,9 @@ class FileServer(ABC):
     def _select(self, environ: WSGIEnvironment) -> Answer:
         """Find the file and answer; an OSError is a 404 or 403."""
 
-    def _at_once(self, environ: WSGIEnvironment, path: str, *, no_symlinks: bool) -> Answer | None:
+    def _at_once(
+        self, environ: WSGIEnvironment, path: str, now_ns: int, *, no_symlinks: bool
+    ) -> Answer | None:
         """304 or 412 where one look finds it, however long the path; None where all has to be looked at.
 
         It keeps the interpreter's lock, which each call that may wait gives away and gets back.
@@ -160,7 +162,7 @@ class FileServer(ABC):
         if st is None:
             return None
         outcome = self._policy.evaluate_environ(st, environ)
-        return self._final(outcome, environ, st) if outcome in _FINAL else None
+        return self._final(outcome, environ, st, now_ns) if outcome in _FINAL else None
 
     def _serve(self, environ: WSGIEnvironment, file: File) -> Answer:
         if not stat.S_ISREG(file.st.st_mode):
@@ -171,7 +173,7 @@ class FileServer(ABC):
             if not os.access(file.path, os.R_OK, effective_ids=_EFFECTIVE_IDS):
                 os.stat(file.path)  # what is gone by now is missing, not forbidden
                 raise PermissionError(file.path)
-            return self._final(outcome, environ, file.st)
+            return self._final(outcome, environ, file.st, file.now_ns)
         with ExitStack() as until_sent:
             now_ns = time.time_ns()
             descriptor, st = open_regular(file.path)
@@ -224,15 +226,13 @@ class FileServer(ABC):
         wrapper = environ.get("wsgi.file_wrapper")
         return Answer(status, described, body if wrapper is None else wrapper(body, BLOCK))
 
-    def _final(
-        self, outcome: Outcome, environ: WSGIEnvironment, st: StatResult, now_ns: int | None = None
-    ) -> Answer:
+    def _final(self, outcome: Outcome, environ: WSGIEnvironment, st: StatResult, now_ns: int) -> Answer:
         if outcome is _NOT_MODIFIED:
             # Answer(304, ...), without the call in Python that makes it.
             return tuple.__new__(Answer, (304, self._fields_of_304(st, now_ns), no_content()))
         return plain(412, environ["REQUEST_METHOD"], fields_of_412(self._extra))
 
-    def _fields_of_304(self, st: StatResult, now_ns: int | None) -> Fields:
+    def _fields_of_304(self, st: StatResult, now_ns: int) -> Fields:
         """`fields_of_304(self._lasting_fields(file))`, but faster."""
         etag, last_modified = self._policy.validators(st, now_ns=now_ns)
         fields: Fields = []

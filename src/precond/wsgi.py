@@ -13,6 +13,7 @@ import errno
 import os
 import re
 import stat
+import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -73,9 +74,9 @@ class FileApp(FileServer):
         self._content_type = content_type
 
     def _select(self, environ: WSGIEnvironment) -> Answer:
-        path = self._path
-        at_once = self._at_once(environ, path, no_symlinks=False)
-        return at_once or self._serve(environ, File(path, os.stat(path), path))
+        path, now_ns = self._path, time.time_ns()
+        at_once = self._at_once(environ, path, now_ns, no_symlinks=False)
+        return at_once or self._serve(environ, File(path, os.stat(path), now_ns, path))
 
 
 class StaticFiles(FileServer):
@@ -126,16 +127,17 @@ class StaticFiles(FileServer):
         ends_in_slash = asked.endswith("/")
         if ends_in_slash and self._index is not None:
             asked += self._index
+        now_ns = time.time_ns()
         if not self._siblings:
             path = self._beneath + asked[1:]
-            at_once = self._at_once(environ, path, no_symlinks=not self._follow_symlinks)
+            at_once = self._at_once(environ, path, now_ns, no_symlinks=not self._follow_symlinks)
             if at_once is not None:
                 return at_once
         names = asked.split("/")[1:]
         path, st = self._find(names)
         if stat.S_ISDIR(st.st_mode) and self._index is not None and not ends_in_slash:
             return plain(301, environ["REQUEST_METHOD"], [("Location", _with_slash(environ))])
-        file = File(path, st, path)
+        file = File(path, st, now_ns, path)
         if self._siblings and stat.S_ISREG(st.st_mode):
             file = self._in_best_coding(file, names, environ.get("HTTP_ACCEPT_ENCODING", ""))
         return self._serve(environ, file)
@@ -169,7 +171,7 @@ class StaticFiles(FileServer):
             except OSError:
                 continue
             if stat.S_ISREG(st.st_mode):
-                return File(path, st, file.name, coding)
+                return File(path, st, file.now_ns, file.name, coding)
         return file
 
 
