@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 import precond
-from aiohttp_server import FILE, OLD, SIZE, TAG, ask, serving_file, serving_response, write
+from aiohttp_server import DATE, FILE, OLD, SIZE, TAG, ask, serving_file, serving_response, write
 from cases import content
 from conftest import CHANGES_FILES
 from precond.aiohttp import FileResponse
@@ -84,6 +84,19 @@ def test_siblings(
     assert (part.status, part.body) == (206, siblings[coding].read_bytes()[2:5])
     assert part.fields["vary"] == "Accept-Encoding"
     assert ask(port, FILE, fields=[*fields, ("Range", "bytes=900-")]).fields["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("accepted", ["", "gzip"])
+def test_no_date_in_if_range_is_strong_beside_siblings(port: int, path: Path, accepted: str) -> None:
+    """One second's stamp is that of the file and of its siblings: the client may hold bytes of either."""
+    fields = [("Accept-Encoding", accepted), ("Range", "bytes=2-4"), ("If-Range", DATE)]
+    assert ask(port, FILE, fields=fields).status == 206
+    sibling = write(path.with_name("file.txt.gz"), gzip.compress(content(SIZE)), OLD)
+    answer = ask(port, FILE, fields=fields)
+    assert (answer.status, answer.fields["last-modified"]) == (200, DATE)
+    assert answer.body == (sibling if accepted else path).read_bytes()
+    tag = answer.fields["etag"]
+    assert ask(port, FILE, fields=[*fields[:2], ("If-Range", tag)]).status == 206
 
 
 @CHANGES_FILES

@@ -162,6 +162,20 @@ def test_ranges_are_of_the_coded_bytes(app: StaticFiles) -> None:
     assert reply["content-range"] == f"bytes 1-3/{len(CODED['gzip'])}"
 
 
+@pytest.mark.parametrize("field", ["", "gzip", "br"])
+def test_no_date_in_if_range_is_strong(root: Path, app: StaticFiles, field: str) -> None:
+    """One second's stamp may be that of the file and of its siblings: the client may hold bytes of either."""
+    for name in NAMES.values():
+        os.utime(root / name, ns=(STAMP, STAMP))
+    reply = call(app, "/style.css", accept_encoding=field)
+    for name, status in (("last-modified", 200), ("etag", 206)):
+        fields = {"range": "bytes=2-", "if_range": reply[name]}
+        assert call(app, "/style.css", accept_encoding=field, **fields).status == status
+    assert (
+        call(StaticFiles(root), "/style.css", range="bytes=2-", if_range=reply["last-modified"]).status == 206
+    )
+
+
 def test_no_sibling(app: StaticFiles) -> None:
     reply = call(app, "/alone.css", accept_encoding="gzip")
     assert (reply.body, coding(reply), reply["vary"]) == (PLAIN, None, "Accept-Encoding")

@@ -19,7 +19,7 @@ from precond import (
     parse_http_date,
 )
 from precond._coding import EXTENSIONS, accepted
-from precond._ranges import byte_range
+from precond._ranges import byte_range, is_by_date
 from precond._serving import (
     ABSENT,
     SETTLE_WAIT,
@@ -58,6 +58,7 @@ class Question(NamedTuple):
     status               what the response would have without conditions; ranges are for 200
     compressed           whether the content may be compressed as it is sent
     etag, last_modified  what the application has set on the response itself
+    varies               whether there are siblings, so that it takes Accept-Encoding to choose
     """
 
     method: str
@@ -67,6 +68,7 @@ class Question(NamedTuple):
     compressed: bool
     etag: str | None
     last_modified: str | None
+    varies: bool = False
 
     def field(self, name: bytes) -> str:
         return b",".join(value for key, value in self.headers if key.lower() == name).decode("latin-1")
@@ -134,6 +136,7 @@ def find_answer(
     if now_ns is None:
         now_ns = time.time_ns()
     path, coding, st, varies = _select(path, question.field(b"accept-encoding"), st)
+    question = question._replace(varies=varies)
     if coding is not None:
         question = question._replace(compressed=False)
     elif question.compressed:
@@ -248,14 +251,17 @@ def _evaluate(question: Question, now_ns: int, st: StatResult) -> Answer:
     if outcome in _FINAL:
         status, part = int(outcome), None
     elif outcome is Outcome.PROCEED and status == 200 and not question.compressed:
-        asked = _requested_range(question.field(b"range"), st.st_size)
+        asked = _requested_range(question, st.st_size)
         if asked is not None:
             status, part = (206, asked) if asked else (416, None)
     return Answer(status, part, st.st_size, policy.validators(st, now_ns=now_ns))
 
 
-def _requested_range(value: str, size: int) -> range | None:
+def _requested_range(question: Question, size: int) -> range | None:
     """As byte_range, but a broken range of bytes is not satisfiable, rather than ignored."""
+    if question.varies and is_by_date(question.field(b"if-range")):
+        return None
+    value = question.field(b"range")
     part = byte_range(value, size)
     if part is None and size and value.lower().startswith("bytes=") and "," not in value:
         return range(0)

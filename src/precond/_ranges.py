@@ -38,6 +38,15 @@ def byte_range(value: str, size: int) -> range | None:
     return _int_range(_position(first), _position(last) if last else None, size)
 
 
+def is_by_date(if_range: str) -> bool:
+    """Whether an If-Range that holds is not an entity-tag (RFC 9110 section 13.1.5).
+
+    A date is a weak validator where the same URI has representations in several codings: nothing says that
+    their files are of different seconds (section 8.8.2.2).
+    """
+    return bool(if_range) and '"' not in if_range
+
+
 def _int_range(first: int, last: int | None, size: int) -> range | None:
     if last is None:
         return range(first, size)

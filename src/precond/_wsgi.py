@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from precond import Outcome, Policy
 from precond._backend import look_nowait
 from precond._coding import guessed_type
-from precond._ranges import BLOCK, FilePart, byte_range
+from precond._ranges import BLOCK, FilePart, byte_range, is_by_date
 from precond._serving import (
     ABSENT,
     SETTLE_WAIT,
@@ -108,6 +108,7 @@ class File(NamedTuple):
 
     now_ns      an instant before st was taken: only what had settled by then can no later write share
     name        what its content type is guessed from
+    varies      whether there may be others of it, in other codings
     """
 
     path: str
@@ -115,6 +116,7 @@ class File(NamedTuple):
     now_ns: int
     name: str
     coding: str | None = None
+    varies: bool = False
 
 
 class FileServer(ABC):
@@ -192,7 +194,10 @@ class FileServer(ABC):
         if outcome in _FINAL:
             return self._final(outcome, environ, file.st, file.now_ns)
         size = file.st.st_size
-        asked = environ.get("HTTP_RANGE") if outcome is Outcome.PROCEED else None
+        ignored = outcome is not Outcome.PROCEED or (
+            file.varies and is_by_date(environ.get("HTTP_IF_RANGE", ""))
+        )
+        asked = None if ignored else environ.get("HTTP_RANGE")
         part = None if asked is None else byte_range(asked, size)
         if part is None:
             return self._send(environ, file, opened, range(size), 200)

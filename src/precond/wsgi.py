@@ -137,7 +137,7 @@ class StaticFiles(FileServer):
         path, st = self._find(names)
         if stat.S_ISDIR(st.st_mode) and self._index is not None and not ends_in_slash:
             return plain(301, environ["REQUEST_METHOD"], [("Location", _with_slash(environ))])
-        file = File(path, st, now_ns, path)
+        file = File(path, st, now_ns, path, varies=bool(self._siblings))
         if self._siblings and stat.S_ISREG(st.st_mode):
             file = self._in_best_coding(file, names, environ.get("HTTP_ACCEPT_ENCODING", ""))
         return self._serve(environ, file)
@@ -171,7 +171,7 @@ class StaticFiles(FileServer):
             except OSError:
                 continue
             if stat.S_ISREG(st.st_mode):
-                return File(path, st, file.now_ns, file.name, coding)
+                return file._replace(path=path, st=st, coding=coding)
         return file
 
 
