@@ -86,6 +86,33 @@ def test_siblings(
     assert ask(port, FILE, fields=[*fields, ("Range", "bytes=900-")]).fields["vary"] == "Accept-Encoding"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "sizes, codings",
+    [
+        ((SIZE, SIZE), ("", "")),
+        ((SIZE, SIZE - 1), ("", "gzip")),
+        ((SIZE - 1, SIZE - 1), ("br", "")),
+        ((SIZE - 1, SIZE), ("br", "")),
+    ],
+)
+def test_a_sibling_without_a_tag_of_its_own_is_not_sent(
+    port: int, path: Path, method: str, sizes: tuple[int, int], codings: tuple[str, str]
+) -> None:
+    """RFC 9110 section 8.8.3.3: who has the tag of one would take it for the other's."""
+    for extension, size in zip(("br", "gz"), sizes, strict=True):
+        write(path.with_name(f"file.txt.{extension}"), b"x" * size)
+    tags: dict[str, str] = {}
+    for accepted, coding in zip(("br", "gzip"), codings, strict=True):
+        fields = [("Accept-Encoding", accepted)]
+        answer = ask(port, FILE, method, fields)
+        assert answer.fields.get("content-encoding", "") == coding
+        assert answer.fields["vary"] == "Accept-Encoding"
+        assert tags.setdefault(answer.fields["etag"], coding) == coding
+        match = ask(port, FILE, method, [*fields, ("If-None-Match", answer.fields["etag"])])
+        assert (match.status, match.fields["vary"]) == (304, "Accept-Encoding")
+
+
 @pytest.mark.parametrize("accepted", ["", "gzip"])
 def test_no_date_in_if_range_is_strong_beside_siblings(port: int, path: Path, accepted: str) -> None:
     """One second's stamp is that of the file and of its siblings: the client may hold bytes of either."""

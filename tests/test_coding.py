@@ -162,6 +162,32 @@ def test_ranges_are_of_the_coded_bytes(app: StaticFiles) -> None:
     assert reply["content-range"] == f"bytes 1-3/{len(CODED['gzip'])}"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "sizes, codings",
+    [
+        ((700, 700), (None, None)),
+        ((700, 699), (None, "gzip")),
+        ((699, 699), ("br", None)),
+        ((699, 700), ("br", None)),
+    ],
+)
+def test_a_sibling_without_a_tag_of_its_own_is_not_sent(
+    root: Path, app: StaticFiles, method: str, sizes: tuple[int, int], codings: tuple[str | None, ...]
+) -> None:
+    """RFC 9110 section 8.8.3.3: who has the tag of one would take it for the other's."""
+    for name, size in zip(NAMES.values(), sizes, strict=True):
+        (root / name).write_bytes(name[-1:].encode() * size)
+        os.utime(root / name, ns=(STAMP, STAMP))
+    tags: dict[str, str | None] = {}
+    for field, expected in zip(NAMES, codings, strict=True):
+        reply = call(app, "/style.css", method, accept_encoding=field)
+        assert (coding(reply), reply["vary"]) == (expected, "Accept-Encoding")
+        assert tags.setdefault(reply["etag"], expected) == expected
+        again = call(app, "/style.css", method, accept_encoding=field, if_none_match=reply["etag"])
+        assert (again.status, again["vary"]) == (304, "Accept-Encoding")
+
+
 @pytest.mark.parametrize("field", ["", "gzip", "br"])
 def test_no_date_in_if_range_is_strong(root: Path, app: StaticFiles, field: str) -> None:
     """One second's stamp may be that of the file and of its siblings: the client may hold bytes of either."""

@@ -7,7 +7,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from precond._backend import Policy
+    from precond._types import StatResult
 
 EXTENSIONS: Final = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
 """What stands after the name of a file that holds another one in a content coding."""
@@ -55,3 +58,20 @@ def accepted(codings: Iterable[str], accept_encoding: str) -> list[str]:
     welcome = {coding: weights.get(coding, others) for coding in codings}
     chosen = [coding for coding, weight in welcome.items() if weight > 0 and weight >= least]
     return sorted(chosen, key=lambda coding: -welcome[coding])
+
+
+def distinct(siblings: Mapping[str, StatResult], st: StatResult | None, policy: Policy) -> list[str]:
+    """Those codings whose file has an entity-tag that neither the original nor one before it has.
+
+    st          of the original; None where it is not there
+
+    Files of one size and stamp have one tag, which has to tell codings apart (RFC 9110 section 8.8.3.3).
+    """
+    tags = {None if st is None else policy.etag(st)}
+    chosen = []
+    for coding, sibling in siblings.items():
+        tag = policy.etag(sibling)
+        if tag not in tags:
+            chosen.append(coding)
+            tags.add(tag)
+    return chosen

@@ -18,7 +18,7 @@ from precond import (
     parse_etags,
     parse_http_date,
 )
-from precond._coding import EXTENSIONS, accepted
+from precond._coding import EXTENSIONS, accepted, distinct
 from precond._ranges import byte_range, is_by_date
 from precond._serving import (
     ABSENT,
@@ -135,7 +135,7 @@ def find_answer(
     """
     if now_ns is None:
         now_ns = time.time_ns()
-    path, coding, st, varies = _select(path, question.field(b"accept-encoding"), st)
+    path, coding, st, varies = _select(path, question, st)
     question = question._replace(varies=varies)
     if coding is not None:
         question = question._replace(compressed=False)
@@ -186,21 +186,31 @@ def find_short_answer(
 
 
 def _select(
-    path: str, accept_encoding: str, st: os.stat_result | None
+    path: str, question: Question, st: os.stat_result | None
 ) -> tuple[str, str | None, os.stat_result | None, bool]:
     """The file that is selected, its coding and its stat, and whether the choice varies.
 
-    It does wherever there is a sibling; a symbolic link is none, as it could lead anywhere.
+    It does wherever there is a sibling.
     """
+    siblings = _siblings(path)
+    if siblings and st is None:
+        with suppress(OSError):
+            st = os.stat(path)
+    codings = distinct(siblings, st, question.policy)
+    for coding in accepted(codings, question.field(b"accept-encoding")):
+        return path + EXTENSIONS[coding], coding, siblings[coding], True
+    return path, None, st, bool(siblings)
+
+
+def _siblings(path: str) -> dict[str, os.stat_result]:
+    """By their coding; a symbolic link is none, as it could lead anywhere."""
     siblings = {}
     for coding in _CODINGS:
         with suppress(OSError, ValueError):
-            sibling = os.lstat(path + EXTENSIONS[coding])
-            if stat.S_ISREG(sibling.st_mode):
-                siblings[coding] = sibling
-    for coding in accepted(siblings, accept_encoding):
-        return path + EXTENSIONS[coding], coding, siblings[coding], True
-    return path, None, st, bool(siblings)
+            st = os.lstat(path + EXTENSIONS[coding])
+            if stat.S_ISREG(st.st_mode):
+                siblings[coding] = st
+    return siblings
 
 
 @functools.lru_cache

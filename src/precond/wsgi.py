@@ -14,11 +14,12 @@ import os
 import re
 import stat
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from precond import DEFAULT, Outcome, Policy, Validators
-from precond._coding import EXTENSIONS, accepted
+from precond._coding import EXTENSIONS, accepted, distinct
 from precond._serving import fields_of_304, fields_of_412
 from precond._wsgi import (
     SAFE,
@@ -139,7 +140,8 @@ class StaticFiles(FileServer):
             return plain(301, environ["REQUEST_METHOD"], [("Location", _with_slash(environ))])
         file = File(path, st, now_ns, path, varies=bool(self._siblings))
         if self._siblings and stat.S_ISREG(st.st_mode):
-            file = self._in_best_coding(file, names, environ.get("HTTP_ACCEPT_ENCODING", ""))
+            codings = self._in_accepted_codings(file, names, environ.get("HTTP_ACCEPT_ENCODING", ""))
+            file = next(iter(codings), file)
         return self._serve(environ, file)
 
     def _find(self, names: list[str]) -> tuple[str, os.stat_result]:
@@ -164,15 +166,19 @@ class StaticFiles(FileServer):
             raise _absent(path)
         return target, os.stat(target)
 
-    def _in_best_coding(self, file: File, names: list[str], accept_encoding: str) -> File:
-        for coding in accepted(self._siblings, accept_encoding):
-            try:
+    def _in_accepted_codings(self, file: File, names: list[str], accept_encoding: str) -> list[File]:
+        """The siblings that may be sent in its place, the most welcome first."""
+        if not accepted(self._siblings, accept_encoding):
+            return []
+        siblings = {}
+        for coding in self._siblings:
+            with suppress(OSError):
                 path, st = self._find([*names[:-1], names[-1] + EXTENSIONS[coding]])
-            except OSError:
-                continue
-            if stat.S_ISREG(st.st_mode):
-                return file._replace(path=path, st=st, coding=coding)
-        return file
+                if stat.S_ISREG(st.st_mode):
+                    siblings[coding] = file._replace(path=path, st=st, coding=coding)
+        stats = {coding: sibling.st for coding, sibling in siblings.items()}
+        codings = distinct(stats, file.st, self._policy)
+        return [siblings[coding] for coding in accepted(codings, accept_encoding)]
 
 
 def _absolute(path: StrPath, argument: str) -> str:
