@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-import precond
+import precond._files
 from aiohttp_server import DATE, FILE, OLD, SIZE, TAG, ask, serving_file, serving_response, write
 from cases import content
-from conftest import CHANGES_FILES
+from conftest import CHANGES_FILES, CHANGES_PROCESS
+from filesystems import as_nobody
 from precond.aiohttp import FileResponse
 
 
@@ -111,6 +113,68 @@ def test_a_sibling_without_a_tag_of_its_own_is_not_sent(
         assert tags.setdefault(answer.fields["etag"], coding) == coding
         match = ask(port, FILE, method, [*fields, ("If-None-Match", answer.fields["etag"])])
         assert (match.status, match.fields["vary"]) == (304, "Accept-Encoding")
+
+
+def unlink(path: Path) -> None:
+    path.unlink()
+
+
+def to_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+CONDITIONS: list[list[tuple[str, str]]] = [[], [("If-None-Match", TAG)], [("If-Match", '"other"')]]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("fields", CONDITIONS)
+@CHANGES_PROCESS
+def test_a_sibling_that_may_not_be_read_hides_nothing(
+    port: int, path: Path, siblings: dict[str, Path], method: str, fields: list[tuple[str, str]]
+) -> None:
+    siblings["gzip"].chmod(0)
+    with as_nobody(path):
+        answer = ask(port, FILE, method, [*fields, ("Accept-Encoding", "gzip")])
+        assert answer == ask(port, FILE, method, fields)._replace(fields=answer.fields)
+        assert answer.fields.get("etag", TAG) == TAG
+        assert "content-encoding" not in answer.fields
+        assert answer.fields["vary"] == "Accept-Encoding"
+        answer = ask(port, FILE, "GET", [("Accept-Encoding", "gzip, br;q=0.5")])
+        assert answer.fields["content-encoding"] == "br"
+
+
+@pytest.mark.parametrize("change", [unlink, to_directory])
+@CHANGES_FILES
+def test_a_sibling_that_goes_before_it_is_opened_hides_nothing(
+    port: int,
+    path: Path,
+    siblings: dict[str, Path],
+    change: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = precond._files.open_regular
+
+    def open_regular(name: str) -> tuple[int, os.stat_result]:
+        if name.endswith(".gz"):
+            change(Path(name))
+        return real(name)
+
+    monkeypatch.setattr(precond._files, "open_regular", open_regular)
+    answer = ask(port, FILE, fields=[("Accept-Encoding", "gzip")])
+    assert (answer.status, answer.body, answer.fields["etag"]) == (200, content(SIZE), TAG)
+    assert answer.fields["vary"] == "Accept-Encoding"
+
+
+def test_trouble_with_a_sibling_is_the_servers_own(
+    port: int, siblings: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_regular(name: str) -> tuple[int, os.stat_result]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(precond._files, "open_regular", open_regular)
+    assert ask(port, FILE, fields=[("Accept-Encoding", "gzip")]).status == 500
 
 
 @pytest.mark.parametrize("accepted", ["", "gzip"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import CHANGES_FILES
+import precond._wsgi
+from conftest import CHANGES_FILES, CHANGES_PROCESS
+from filesystems import as_nobody
 from precond._coding import accepted, guessed_type
 from precond.wsgi import StaticFiles
 from wsgi_call import Reply, call
@@ -186,6 +189,45 @@ def test_a_sibling_without_a_tag_of_its_own_is_not_sent(
         assert tags.setdefault(reply["etag"], expected) == expected
         again = call(app, "/style.css", method, accept_encoding=field, if_none_match=reply["etag"])
         assert (again.status, again["vary"]) == (304, "Accept-Encoding")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("fields", [{}, {"if_none_match": "*"}, {"if_match": '"x"'}])
+@CHANGES_PROCESS
+def test_a_sibling_that_may_not_be_read_hides_nothing(
+    root: Path, app: StaticFiles, method: str, fields: dict[str, str]
+) -> None:
+    (root / NAMES["gzip"]).chmod(0)
+    with as_nobody(root / "style.css"):
+        plain = call(app, "/style.css", method, **fields)
+        assert plain.status in (200, 304, 412)
+        assert call(app, "/style.css", method, accept_encoding="gzip", **fields) == plain
+        assert coding(call(app, "/style.css", accept_encoding="gzip, br;q=0.5")) == "br"
+
+
+@CHANGES_FILES
+def test_a_sibling_that_goes_before_it_is_opened_hides_nothing(
+    app: StaticFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = precond._wsgi.open_regular
+
+    def open_regular(name: str) -> tuple[int, os.stat_result]:
+        if name.endswith(".gz"):
+            os.unlink(name)
+        return real(name)
+
+    monkeypatch.setattr(precond._wsgi, "open_regular", open_regular)
+    assert call(app, "/style.css", accept_encoding="gzip") == call(app, "/style.css")
+
+
+def test_trouble_with_a_sibling_is_the_servers_own(app: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_regular(name: str) -> tuple[int, os.stat_result]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(precond._wsgi, "open_regular", open_regular)
+    with pytest.raises(OSError, match="Too many"):
+        call(app, "/style.css", accept_encoding="gzip")
 
 
 @pytest.mark.parametrize("field", ["", "gzip", "br"])

@@ -24,6 +24,7 @@ from precond._serving import (
     ABSENT,
     SETTLE_WAIT,
     NotRegularError,
+    is_of_the_file,
     is_readable,
     open_regular,
     settles_soon,
@@ -58,7 +59,7 @@ class Question(NamedTuple):
     status               what the response would have without conditions; ranges are for 200
     compressed           whether the content may be compressed as it is sent
     etag, last_modified  what the application has set on the response itself
-    varies               whether there are siblings, so that it takes Accept-Encoding to choose
+    varies               whether it takes Accept-Encoding to choose what is sent
     """
 
     method: str
@@ -135,24 +136,38 @@ def find_answer(
     """
     if now_ns is None:
         now_ns = time.time_ns()
-    path, coding, st, varies = _select(path, question, st)
-    question = question._replace(varies=varies)
-    if coding is not None:
-        question = question._replace(compressed=False)
-    elif question.compressed:
-        varies = True
+    siblings = _siblings(path)
+    if siblings and st is None:
+        with suppress(OSError):
+            st = os.stat(path)
+    question = question._replace(varies=question.compressed or bool(siblings))
+    codings = distinct(siblings, st, question.policy)
+    for coding in accepted(codings, question.field(b"accept-encoding")):
+        try:
+            answer = _decide(
+                path + EXTENSIONS[coding], question._replace(compressed=False), now_ns, siblings[coding]
+            )
+        except OSError as error:
+            if not is_of_the_file(error):
+                raise
+        else:
+            return answer._replace(coding=coding, varies=True)
+    return _find_without_siblings(path, question, now_ns, st)._replace(varies=question.varies)
+
+
+def _find_without_siblings(path: str, question: Question, now_ns: int, st: os.stat_result | None) -> Answer:
+    if question.compressed:
         question = question._replace(policy=_weak(question.policy))
     try:
-        answer = _decide(path, question, now_ns, st or os.stat(path))
+        return _decide(path, question, now_ns, st or os.stat(path))
     except (PermissionError, NotRegularError):
-        answer = Answer(403)
+        return Answer(403)
     except ValueError:  # a NUL, or what no file name can encode
-        answer = Answer(404)
+        return Answer(404)
     except OSError as error:
         if error.errno not in ABSENT:
             raise
-        answer = Answer(404)
-    return answer._replace(coding=coding, varies=varies)
+        return Answer(404)
 
 
 def find_short_answer(
@@ -183,23 +198,6 @@ def find_short_answer(
         # Answer(304, validators=validators), without the call in Python that makes it.
         return tuple.__new__(Answer, (304, None, 0, validators, None, None, False))
     return _REFUSED if outcome is _PRECONDITION_FAILED else None
-
-
-def _select(
-    path: str, question: Question, st: os.stat_result | None
-) -> tuple[str, str | None, os.stat_result | None, bool]:
-    """The file that is selected, its coding and its stat, and whether the choice varies.
-
-    It does wherever there is a sibling.
-    """
-    siblings = _siblings(path)
-    if siblings and st is None:
-        with suppress(OSError):
-            st = os.stat(path)
-    codings = distinct(siblings, st, question.policy)
-    for coding in accepted(codings, question.field(b"accept-encoding")):
-        return path + EXTENSIONS[coding], coding, siblings[coding], True
-    return path, None, st, bool(siblings)
 
 
 def _siblings(path: str) -> dict[str, os.stat_result]:

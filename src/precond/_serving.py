@@ -73,6 +73,11 @@ class NotRegularError(OSError):
     """What stands at the path is no regular file: a directory, a FIFO, a device, a socket."""
 
 
+def is_of_the_file(error: OSError) -> bool:
+    """Whether it tells of what is absent, special or not to be read, and not of the server's own trouble."""
+    return isinstance(error, (PermissionError, NotRegularError)) or error.errno in ABSENT
+
+
 def settles_soon(policy: Policy, st: os.stat_result, now_ns: int) -> bool:
     """Whether the entity-tag had not settled by then, but will have after SETTLE_WAIT.
 

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from precond import DEFAULT, Outcome, Policy, Validators
 from precond._coding import EXTENSIONS, accepted, distinct
-from precond._serving import fields_of_304, fields_of_412
+from precond._serving import fields_of_304, fields_of_412, is_of_the_file
 from precond._wsgi import (
     SAFE,
     Answer,
@@ -140,8 +140,12 @@ class StaticFiles(FileServer):
             return plain(301, environ["REQUEST_METHOD"], [("Location", _with_slash(environ))])
         file = File(path, st, now_ns, path, varies=bool(self._siblings))
         if self._siblings and stat.S_ISREG(st.st_mode):
-            codings = self._in_accepted_codings(file, names, environ.get("HTTP_ACCEPT_ENCODING", ""))
-            file = next(iter(codings), file)
+            for sibling in self._in_accepted_codings(file, names, environ.get("HTTP_ACCEPT_ENCODING", "")):
+                try:
+                    return self._serve(environ, sibling)
+                except OSError as error:
+                    if not is_of_the_file(error):
+                        raise
         return self._serve(environ, file)
 
     def _find(self, names: list[str]) -> tuple[str, os.stat_result]:
