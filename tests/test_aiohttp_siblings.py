@@ -224,6 +224,32 @@ def test_vary_is_added_to(path: Path, siblings: dict[str, Path], own: str, sent:
         assert ask(port, fields=[("If-None-Match", TAG)]).fields["vary"] == sent
 
 
+OWN = '"rev-17"'
+
+
+@pytest.mark.parametrize("accepted", ["", "gzip", "gzip, br"])
+@pytest.mark.parametrize("own", [OWN, f" {OWN}", f"W/{OWN}"])
+def test_an_own_tag_of_several_codings_is_weak(
+    path: Path, siblings: dict[str, Path], accepted: str, own: str
+) -> None:
+    """RFC 9110 section 8.8.3.3: it is one for them all."""
+    accepting = [("Accept-Encoding", accepted)]
+    ranged = [*accepting, ("Range", "bytes=1-2")]
+    with serving_response(lambda: FileResponse(path, headers={"ETag": own})) as port:
+        for method in ("GET", "HEAD"):
+            assert ask(port, "/", method, accepting).fields["etag"] == f"W/{OWN}"
+            for tag in (OWN, f"W/{OWN}"):
+                match = ask(port, "/", method, [*accepting, ("If-None-Match", tag)])
+                assert (match.status, match.fields["etag"]) == (304, f"W/{OWN}")
+                assert ask(port, "/", method, [*accepting, ("If-Match", tag)]).status == 412
+        part = ask(port, fields=ranged)
+        assert (part.status, part.fields["etag"]) == (206, f"W/{OWN}")
+        for tag in (OWN, f"W/{OWN}"):
+            assert ask(port, fields=[*ranged, ("If-Range", tag)]).status == 200
+    with serving_response(lambda: FileResponse(path, headers={"ETag": "rev-17"})) as port:
+        assert ask(port, fields=accepting).fields["etag"] == "rev-17"
+
+
 # -- Compression on the way ----------------------------------------------------------------------------------
 
 
@@ -255,6 +281,22 @@ def test_compression_on_the_way(path: Path) -> None:
     path.unlink()
     with serving_response(lambda: compressed(path)) as port:
         assert ask(port, fields=accepting).status == 404
+
+
+@pytest.mark.parametrize("accepted", ["", "deflate"])
+def test_an_own_tag_of_what_may_be_compressed_is_weak(path: Path, accepted: str) -> None:
+    def respond() -> FileResponse:
+        response = FileResponse(path, headers={"ETag": OWN})
+        response.enable_compression()
+        return response
+
+    accepting = [("Accept-Encoding", accepted)]
+    with serving_response(respond) as port:
+        for method in ("GET", "HEAD"):
+            assert ask(port, "/", method, accepting).fields["etag"] == f"W/{OWN}"
+            match = ask(port, "/", method, [*accepting, ("If-None-Match", f"W/{OWN}")])
+            assert (match.status, match.fields["etag"]) == (304, f"W/{OWN}")
+            assert ask(port, "/", method, [*accepting, ("If-Match", OWN)]).status == 412
 
 
 def test_a_sibling_is_not_compressed_again(path: Path, siblings: dict[str, Path]) -> None:

@@ -140,7 +140,8 @@ def find_answer(
     if siblings and st is None:
         with suppress(OSError):
             st = os.stat(path)
-    question = question._replace(varies=question.compressed or bool(siblings))
+    if siblings or question.compressed:
+        question = question._replace(varies=True, etag=question.etag and weakened(question.etag))
     codings = distinct(siblings, st, question.policy)
     for coding in accepted(codings, question.field(b"accept-encoding")):
         try:
@@ -209,6 +210,12 @@ def _siblings(path: str) -> dict[str, os.stat_result]:
             if stat.S_ISREG(st.st_mode):
                 siblings[coding] = st
     return siblings
+
+
+def weakened(etag: str) -> str:
+    """What the application has set for the content in every coding: its bytes differ (section 8.8.3.3)."""
+    tag = etag.strip(" \t")
+    return f"W/{tag}" if tag.startswith('"') else etag
 
 
 @functools.lru_cache

@@ -31,7 +31,7 @@ from aiohttp import hdrs, web, web_fileresponse
 
 from precond import DEFAULT, Policy
 from precond._backend import look_nowait, look_waiting
-from precond._files import Answer, File, Question, find_answer, find_short_answer
+from precond._files import Answer, File, Question, find_answer, find_short_answer, weakened
 from precond._serving import check_nowait, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class FileResponse(web.FileResponse):
 
     ETag, Last-Modified, Cache-Control and Vary that the application sets, in headers or later, are kept, on a
     304 too, and the first two are evaluated in place of the file's; one that is malformed matches nothing.
-    With enable_compression() the entity-tag is weak, and Range ignored.
+    With enable_compression() the entity-tag is weak, and Range ignored. Beside a .br or .gz an ETag that the
+    application sets is weak.
 
     A missing file is answered 404; one that is not regular, or may not be read, 403; trouble of the server,
     such as too many open files, 500. These, a 412 and a 416 have none of the fields above but Vary. A
@@ -181,7 +182,7 @@ class FileResponse(web.FileResponse):
         self.set_status(answer.status)
         headers = self.headers
         if answer.varies:
-            _add_vary(headers)
+            _vary(headers)
         has_own = bool(headers)
         if answer.status == 304:
             etag, last_modified = answer.validators
@@ -204,7 +205,7 @@ class FileResponse(web.FileResponse):
         self, request: web.BaseRequest, answer: Answer, part: range
     ) -> AbstractStreamWriter | None:
         if answer.varies:
-            _add_vary(self.headers)
+            _vary(self.headers)
         for name, value in zip((hdrs.ETAG, hdrs.LAST_MODIFIED), answer.validators, strict=True):
             if value is not None:
                 self.headers.setdefault(name, value)
@@ -416,7 +417,10 @@ def _is_conditional(request: web.BaseRequest) -> bool:
     )
 
 
-def _add_vary(headers: Any) -> None:
+def _vary(headers: Any) -> None:
+    """Say of the fields that the application has set that they are of the content in one of its codings."""
+    if hdrs.ETAG in headers:
+        headers[hdrs.ETAG] = weakened(headers[hdrs.ETAG])
     listed = ",".join(headers.getall(hdrs.VARY, ())).lower().split(",")
     if not {"*", "accept-encoding"} & {name.strip(" \t") for name in listed}:
         headers.add(hdrs.VARY, "Accept-Encoding")
