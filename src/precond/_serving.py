@@ -111,7 +111,12 @@ def open_regular(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
     OSError as os.open raises it; NotRegularError where it is no regular file. Never waits for the other end
     of a FIFO, and closes what it does not give.
     """
-    descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
+    try:
+        descriptor = os.open(path, _OPEN_FLAGS | _NONBLOCK)
+    except BlockingIOError:
+        if not _PATH:
+            raise
+        descriptor = _open_leased(path)
     try:
         st = os.fstat(descriptor)
         if not stat.S_ISREG(st.st_mode):
@@ -122,12 +127,25 @@ def open_regular(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
     return descriptor, st
 
 
-# O_BINARY is Windows'; the others are not there.
+def _open_leased(path: str | os.PathLike[str]) -> int:
+    """Wait until another process lets go of the file, which it has leased: Samba, or an NFS server.
+
+    The path may lead to a FIFO by now, so that nothing is opened by waiting but what was seen to be a file.
+    """
+    found = os.open(path, _PATH | _OPEN_FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise NotRegularError(f"not a regular file: {os.fspath(path)!r}")
+        return os.open(f"/proc/self/fd/{found}", _OPEN_FLAGS)
+    finally:
+        os.close(found)
+
+
+# O_BINARY is Windows'; the others are not there. O_PATH is Linux', as leases are.
+_NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
+_PATH: Final = getattr(os, "O_PATH", 0)
 _OPEN_FLAGS: Final = (
-    getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
+    os.O_RDONLY | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
 
 
