@@ -105,7 +105,8 @@ def test_403_comes_first(tmp_path: Path, way: str, of: str) -> None:
 @pytest.mark.parametrize("name, status", [("missing", 404), (".", 403)])
 def test_what_cannot_be_served_has_no_fields_of_the_200(tmp_path: Path, name: str, status: int) -> None:
     """Who was given its tag, or may keep the answer for a minute, would not see the file that comes."""
-    of_200 = {"ETag": '"v1"', "Last-Modified": DATE, "Cache-Control": "max-age=60"}
+    freshness = dict.fromkeys(("Cache-Control", "CDN-Cache-Control", "Surrogate-Control"), "max-age=60")
+    of_200 = {"ETag": '"v1"', "Last-Modified": DATE, **freshness}
     with serving_response(lambda: FileResponse(tmp_path / name, headers={**of_200, "X-Own": "1"})) as port:
         for fields in CONDITIONS:
             answer = ask(port, fields=fields)

@@ -149,6 +149,7 @@ def test_own_validators_are_evaluated() -> None:
 
 def test_a_412_says_nothing_of_the_representation(st: os.stat_result) -> None:
     headers = [(b"cache-control", b"max-age=60"), (b"access-control-allow-origin", b"*"), (b"etag", b'"x"')]
+    headers += [(b"CDN-Cache-Control", b"max-age=60"), (b"surrogate-control", b"max-age=60")]
     outcome, sent = answer(st, {"If-Match": '"other"'}, "PUT", headers=headers)
     assert outcome is precond.Outcome.PRECONDITION_FAILED
     assert sent is not None

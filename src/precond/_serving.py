@@ -166,12 +166,23 @@ def fields_of_412(fields: Iterable[tuple[_Text, _Text]]) -> list[tuple[_Text, _T
     None about the representation, nor about how long it stays fresh: a cache would store the 412 for as long,
     and give it to requests without a condition (RFC 9111 section 3).
     """
-    return [(name, value) for name, value in fields if _lower(name) not in _LEFT_OUT | _OF_THE_200]
+    return [(name, value) for name, value in fields if not _is_of_the_200(_lower(name))]
 
 
-_OF_THE_200: Final = frozenset(
-    {"accept-ranges", "age", "cache-control", "content-location", "etag", "expires", "last-modified"}
-)
+def _is_of_the_200(name: str) -> bool:
+    return name in _OF_THE_200 or name.endswith(_FOR_CACHES)
+
+
+_OF_THE_200: Final = _LEFT_OUT | {
+    "accept-ranges",
+    "age",
+    "content-location",
+    "etag",
+    "expires",
+    "last-modified",
+}
+# The first stands in the names of fields for some caches only, too: CDN-Cache-Control and others of RFC 9213.
+_FOR_CACHES: Final = ("cache-control", "surrogate-control")
 
 
 def _lower(name: str | bytes) -> str:
