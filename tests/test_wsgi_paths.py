@@ -125,7 +125,7 @@ def test_symlinks(root: Path) -> None:
         assert is_404(call(inside, path, if_none_match="*"))
     assert call(outside, "/outside.txt").body == b"secret"
     assert call(outside, "/outside/secret.txt").body == b"secret"
-    for path in ("/loop", "/broken"):
+    for path in ("/loop", "/broken", "/inside.html/", "/inside/index.html/", "/inside/"):
         assert is_404(call(inside, path))
         assert is_404(call(outside, path))
 

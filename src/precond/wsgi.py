@@ -168,7 +168,8 @@ class StaticFiles(FileServer):
         target = os.path.realpath(path)
         if not os.path.normcase(target).startswith(os.path.join(root, "")):
             raise _absent(path)
-        return target, os.stat(target)
+        # With the slash at the end that realpath leaves out: only to a directory does one lead.
+        return target, os.stat(target + os.sep if path.endswith(os.sep) else target)
 
     def _in_accepted_codings(self, file: File, names: list[str], accept_encoding: str) -> list[File]:
         """The siblings that may be sent in its place, the most welcome first."""
