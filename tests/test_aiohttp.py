@@ -304,6 +304,20 @@ def test_preconditions_are_for_success(path: Path) -> None:
         assert [answer.body for answer in ask_all(port, [("/", "GET", [])] * 2)] == [b"", b""]
 
 
+@pytest.mark.parametrize("own", [None, "bytes 100-194/200"])
+@pytest.mark.parametrize("size", [SIZE, 0])
+def test_a_206_of_the_application_has_its_own_content_range(path: Path, own: str | None, size: int) -> None:
+    write(path, content(size))
+    headers = {} if own is None else {"Content-Range": own}
+    with serving_response(lambda: FileResponse(path, status=206, headers=headers)) as port:
+        for fields in ([], [("Range", "bytes=0-3")]):
+            answer = ask(port, fields=fields)
+            assert (answer.status, answer.body) == (206, content(size))
+            assert answer.fields.get("content-range") == own
+        assert ask(port, fields=[("If-Match", OTHER)]).status == 412
+        assert "content-range" not in ask(port, fields=[("If-None-Match", "*")]).fields
+
+
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
 def test_the_method_of_the_request_decides(path: Path, method: str) -> None:
     with serving_response(lambda: FileResponse(path)) as port:

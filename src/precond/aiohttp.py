@@ -214,7 +214,7 @@ class FileResponse(web.FileResponse):
             self.content_type = _media_type(self._asked_for)
         if answer.coding is not None:
             self.headers[hdrs.CONTENT_ENCODING] = answer.coding
-        if answer.status == 206:
+        if answer.status == 206 and self.status != 206:  # not the application's own, of whatever it is a part
             self.set_status(206)
             self.headers[hdrs.CONTENT_RANGE] = f"bytes {part.start}-{part.stop - 1}/{answer.size}"
         if answer.coding is not None or not self.compression:
