@@ -9,10 +9,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from precond._backend import Policy
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from precond._backend import Policy
 
 SETTLE_WAIT: Final = 0.02
 """Seconds that an adapter waits for a stamp to settle, off the event loop, on the way to a 200."""
@@ -54,6 +54,11 @@ _LEFT_OUT: Final = frozenset(
 
 
 _LEFT_OUT_BESIDE_A_TAG: Final = _LEFT_OUT | {"last-modified"}
+
+
+def check_policy(policy: Policy) -> None:
+    if not isinstance(policy, Policy):
+        raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
 
 
 def check_nowait(nowait: bool) -> None:

@@ -19,8 +19,10 @@ from precond._serving import (
     ABSENT,
     SETTLE_WAIT,
     NotRegularError,
+    check_policy,
     fields_of_304,
     fields_of_412,
+    is_readable,
     open_regular,
     settles_soon,
     stat_again,
@@ -54,8 +56,6 @@ _OURS: Final = frozenset(
         "transfer-encoding",
     }
 )
-
-_EFFECTIVE_IDS: Final = os.access in os.supports_effective_ids
 
 
 def is_conditional(environ: WSGIEnvironment) -> bool:
@@ -123,7 +123,8 @@ class FileServer(ABC):
     """What StaticFiles and FileApp share: all but which file it is."""
 
     def __init__(self, policy: Policy, headers: Iterable[tuple[str, str]]) -> None:
-        self._policy = checked_policy(policy)
+        check_policy(policy)
+        self._policy = policy
         self._extra = _checked_headers(headers)
         self._content_type: str | None = None
 
@@ -172,7 +173,7 @@ class FileServer(ABC):
         outcome = self._policy.evaluate_environ(file.st, environ)
         if outcome in _FINAL:
             # Preconditions are for what would be a 2xx without them (RFC 9110 section 13.2.1).
-            if not os.access(file.path, os.R_OK, effective_ids=_EFFECTIVE_IDS):
+            if not is_readable(file.path):
                 os.stat(file.path)  # what is gone by now is missing, not forbidden
                 raise PermissionError(file.path)
             return self._final(outcome, environ, file.st, file.now_ns)
@@ -252,12 +253,6 @@ class FileServer(ABC):
         etag, last_modified = self._policy.validators(file.st, now_ns=file.now_ns)
         validators = (("ETag", etag), ("Last-Modified", last_modified))
         return [*((name, value) for name, value in validators if value is not None), *self._extra]
-
-
-def checked_policy(policy: Policy) -> Policy:
-    if not isinstance(policy, Policy):
-        raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
-    return policy
 
 
 def _checked_headers(headers: Iterable[tuple[str, str]]) -> Fields:

@@ -32,7 +32,7 @@ from aiohttp import hdrs, web, web_fileresponse
 from precond import DEFAULT, Policy
 from precond._backend import look_nowait, look_waiting
 from precond._files import Answer, File, Question, find_answer, find_short_answer, weakened
-from precond._serving import check_nowait, fields_of_304, fields_of_412
+from precond._serving import check_nowait, check_policy, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -91,7 +91,7 @@ class FileResponse(web.FileResponse):
     ) -> None:
         # aiohttp's own makes a Path too, for what is replaced here, and at more than the price of a decision.
         web.StreamResponse.__init__(self, status=status, reason=reason, headers=headers)
-        _check_policy(policy)
+        check_policy(policy)
         check_nowait(nowait)
         self._asked_for = path if type(path) is str else _path_as_text(path)
         self._chunk_size = chunk_size
@@ -386,18 +386,13 @@ def static(
     A TypeError says that policy is none, nowait no bool, or that there is no such option; a ValueError that
     prefix does not begin with a slash or, once it is registered, that path is no directory.
     """
-    _check_policy(policy)
+    check_policy(policy)
     check_nowait(nowait)
     if unknown := sorted(options.keys() - _Options.__annotations__.keys()):
         raise TypeError(f"static() has no option {unknown[0]!r}")
     if not prefix.startswith("/"):
         raise ValueError(f"prefix: expected a path that begins with '/', got {prefix!r}")
     return _StaticDef(prefix, path, {"policy": policy, "nowait": nowait, **options})
-
-
-def _check_policy(policy: Policy) -> None:
-    if not isinstance(policy, Policy):
-        raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
 
 
 def _path_as_text(path: PathLike) -> str:

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from precond import DEFAULT, Outcome, Policy, Validators, stat_nowait
-from precond._serving import check_nowait, fields_of_304, fields_of_412
+from precond._serving import check_nowait, check_policy, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:
     from precond._types import FilePath, FileStat, StatResult
@@ -106,8 +106,7 @@ class ConditionalMiddleware:
     """
 
     def __init__(self, app: Application, *, policy: Policy = DEFAULT) -> None:
-        if not isinstance(policy, Policy):
-            raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
+        check_policy(policy)
         self.app = app
         self.policy = policy
 

@@ -20,13 +20,12 @@ from urllib.parse import quote
 
 from precond import DEFAULT, Outcome, Policy, Validators
 from precond._coding import EXTENSIONS, accepted, distinct
-from precond._serving import fields_of_304, fields_of_412, is_of_the_file
+from precond._serving import check_policy, fields_of_304, fields_of_412, is_of_the_file
 from precond._wsgi import (
     SAFE,
     Answer,
     File,
     FileServer,
-    checked_policy,
     close_body,
     is_conditional,
     no_content,
@@ -244,7 +243,8 @@ class ConditionalMiddleware:
 
     def __init__(self, app: WSGIApplication, *, policy: Policy = DEFAULT) -> None:
         self._app = app
-        self._policy = checked_policy(policy)
+        check_policy(policy)
+        self._policy = policy
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in SAFE or not is_conditional(environ):
