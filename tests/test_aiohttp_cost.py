@@ -34,7 +34,7 @@ from aiohttp_server import (
 from cases import content
 from clients import needs
 from conftest import CHANGES_FILES, PURE
-from precond import _files
+from precond import _aiohttp
 from precond.aiohttp import FileResponse
 
 # One after another, because one of them empties the caches that the others count on.
@@ -105,7 +105,7 @@ def test_a_response_that_a_middleware_drops_closes_its_file(path: Path) -> None:
 
 def test_a_cancelled_request_closes_its_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened, going_on = threading.Event(), threading.Event()
-    real = _files.open_regular
+    real = _aiohttp.open_regular
 
     def open_regular(path: str) -> tuple[int, os.stat_result]:
         result = real(path)
@@ -121,7 +121,7 @@ def test_a_cancelled_request_closes_its_file(path: Path, monkeypatch: pytest.Mon
             await task
         going_on.set()
 
-    monkeypatch.setattr(_files, "open_regular", open_regular)
+    monkeypatch.setattr(_aiohttp, "open_regular", open_regular)
     asyncio.run(cancel())
     gc.collect()
     assert descriptors(path) == 0

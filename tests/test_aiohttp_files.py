@@ -39,7 +39,7 @@ from aiohttp_server import (
 from cases import content
 from conftest import CHANGES_FILES, CHANGES_PROCESS
 from filesystems import as_nobody
-from precond import _files
+from precond import _aiohttp
 from precond.aiohttp import FileResponse
 
 WAYS = pytest.mark.parametrize("way", ["static", "FileResponse"])
@@ -162,14 +162,14 @@ def test_a_device_is_forbidden() -> None:
 def before_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], object]]]:
     """What to do once, after the first stat and before the file is opened."""
     todo: list[Callable[[], object]] = []
-    real = _files.open_regular
+    real = _aiohttp.open_regular
 
     def open_regular(path: str) -> tuple[int, os.stat_result]:
         if todo:
             todo.pop()()
         return real(path)
 
-    monkeypatch.setattr(_files, "open_regular", open_regular)
+    monkeypatch.setattr(_aiohttp, "open_regular", open_regular)
     yield todo
     assert not todo
 
@@ -257,7 +257,7 @@ def test_a_file_that_turns_into_something_else_is_forbidden(
 def test_304_and_412_never_open_the_file(
     port: int, monkeypatch: pytest.MonkeyPatch, status: int, field: tuple[str, str], method: str
 ) -> None:
-    monkeypatch.setattr(_files, "open_regular", None)
+    monkeypatch.setattr(_aiohttp, "open_regular", None)
     assert ask(port, FILE, method, [field]).status == status
     assert ask(port, FILE, "HEAD").status == 200
     assert ask(port, FILE, "GET", [("Range", "bytes=900-")]).status == 416
@@ -276,7 +276,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counter[threading.current_thread().name] += 1
         real(seconds)
 
-    monkeypatch.setattr(_files.time, "sleep", sleep)
+    monkeypatch.setattr(_aiohttp.time, "sleep", sleep)
     return counter
 
 
@@ -329,8 +329,8 @@ def test_what_is_written_during_the_wait_counts(
     def sleep(seconds: float) -> None:
         write(path, b"written meanwhile")
 
-    monkeypatch.setattr(_files, "settles_soon", lambda *_: True)
-    monkeypatch.setattr(_files.time, "sleep", sleep)
+    monkeypatch.setattr(_aiohttp, "settles_soon", lambda *_: True)
+    monkeypatch.setattr(_aiohttp.time, "sleep", sleep)
     answer = ask(port, FILE)
     assert (answer.body, answer.fields["etag"]) == (b"written meanwhile", precond.etag(os.stat(path)))
     write(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-import precond._files
+import precond._aiohttp
 from aiohttp_server import DATE, FILE, OLD, SIZE, TAG, ask, serving_file, serving_response, write
 from cases import content
 from conftest import CHANGES_FILES, CHANGES_PROCESS
@@ -154,14 +154,14 @@ def test_a_sibling_that_goes_before_it_is_opened_hides_nothing(
     change: Callable[[Path], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = precond._files.open_regular
+    real = precond._aiohttp.open_regular
 
     def open_regular(name: str) -> tuple[int, os.stat_result]:
         if name.endswith(".gz"):
             change(Path(name))
         return real(name)
 
-    monkeypatch.setattr(precond._files, "open_regular", open_regular)
+    monkeypatch.setattr(precond._aiohttp, "open_regular", open_regular)
     answer = ask(port, FILE, fields=[("Accept-Encoding", "gzip")])
     assert (answer.status, answer.body, answer.fields["etag"]) == (200, content(SIZE), TAG)
     assert answer.fields["vary"] == "Accept-Encoding"
@@ -173,7 +173,7 @@ def test_trouble_with_a_sibling_is_the_servers_own(
     def open_regular(name: str) -> tuple[int, os.stat_result]:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(precond._files, "open_regular", open_regular)
+    monkeypatch.setattr(precond._aiohttp, "open_regular", open_regular)
     assert ask(port, FILE, fields=[("Accept-Encoding", "gzip")]).status == 500
 
 

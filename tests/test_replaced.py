@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import precond._files
+import precond._aiohttp
 import precond._starlette
 import precond._wsgi
 from cases import Answer
@@ -20,7 +20,7 @@ from precond import Policy
 from stale_servers import ADAPTERS, serving
 
 OLD, NEW = b"the first version", b"the other version"
-MODULES = {"aiohttp": precond._files, "starlette": precond._starlette, "wsgi": precond._wsgi}
+MODULES = {"aiohttp": precond._aiohttp, "starlette": precond._starlette, "wsgi": precond._wsgi}
 
 
 @pytest.fixture(params=MODULES)

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from aiohttp import hdrs, web, web_fileresponse
 
 from precond import DEFAULT, Policy
+from precond._aiohttp import Answer, File, Question, find_answer, find_short_answer, weakened
 from precond._backend import look_nowait, look_waiting
-from precond._files import Answer, File, Question, find_answer, find_short_answer, weakened
 from precond._serving import check_nowait, check_policy, fields_of_304, fields_of_412
 
 if TYPE_CHECKING:

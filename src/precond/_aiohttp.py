@@ -1,4 +1,4 @@
-"""Which bytes of which file answer a request, and with what status: a job for a thread, of any framework."""
+"""Which bytes of which file answer a request to precond.aiohttp, and with what status."""
 
 from __future__ import annotations
 
