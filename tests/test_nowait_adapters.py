@@ -20,6 +20,7 @@ from nowait import (
     CONDITIONS,
     DATE,
     OLD,
+    SIZE,
     STATIC,
     TAG,
     Ask,
@@ -200,6 +201,19 @@ def test_siblings(tmp_path: Path, path: Path, hops: list[object], name: str) -> 
             for accepted in ("", "gzip, br"):
                 fields = {"If-None-Match": "*", "Accept-Encoding": accepted}
                 assert check(pair, "file.txt", fields, at_once=False).fields["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("sibling", [b"compressed", b"x" * SIZE])
+@pytest.mark.parametrize("accepted", ["", "gzip"])
+def test_an_own_tag_beside_a_sibling(
+    tmp_path: Path, path: Path, hops: list[object], sibling: bytes, accepted: str
+) -> None:
+    aiohttp_server.write(tmp_path / "file.txt.gz", sibling)
+    with both_ways(aiohttp_file, tmp_path, hops, headers={"ETag": '"own"'}) as pair:
+        for fields in ({"If-None-Match": '"own"'}, {"If-Match": '"own"'}, {"Range": "bytes=0-1"}, {}):
+            reply = check(pair, "file.txt", {**fields, "Accept-Encoding": accepted}, at_once=False)
+            assert reply.fields.get("etag", 'W/"own"') == 'W/"own"'
+            assert reply.fields["vary"] == "Accept-Encoding"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
