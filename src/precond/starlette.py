@@ -35,6 +35,7 @@ from precond._serving import (
     SETTLE_WAIT,
     NotRegularError,
     check_nowait,
+    check_policy,
     fields_of_304,
     fields_of_412,
     is_readable,
@@ -115,7 +116,8 @@ class FileResponse(StarletteFileResponse):
             content_disposition_type=content_disposition_type,
         )
         self.stat_result = stat_result
-        self.policy = _checked(policy)
+        check_policy(policy)
+        self.policy = policy
         check_nowait(nowait)
         self.nowait = nowait
         self._now_ns: int | None = None
@@ -293,7 +295,8 @@ class StaticFiles(StarletteStaticFiles):
         super().__init__(**options)
         # Once, and not for every request.
         self.all_directories = [os.fspath(directory) for directory in self.all_directories]
-        self.policy = _checked(policy)
+        check_policy(policy)
+        self.policy = policy
         check_nowait(nowait)
         self.nowait = nowait
 
@@ -451,12 +454,6 @@ class _StaticFile(FileResponse):
         if isinstance(error, PermissionError):
             return HTTPException(401)
         return error
-
-
-def _checked(policy: Policy) -> Policy:
-    if not isinstance(policy, Policy):
-        raise TypeError(f"policy: expected precond.Policy, got {type(policy).__name__}")
-    return policy
 
 
 def _fields(validators: Validators) -> list[tuple[str, str]]:
