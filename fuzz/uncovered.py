@@ -20,7 +20,7 @@ from typing import Any, Final
 SOURCES: Final = Path(__file__).parents[1] / "src" / "precond"
 
 LEFT_OUT: Final = {
-    "if found.mask & WANTED != WANTED or cached and not is_kept_here(&found):": (
+    "elif found.mask & WANTED != WANTED or cached and not is_kept_here(&found):": (
         "a file system that does not know its files' times and sizes is not to be had in a test"
     ),
     "while True:": "what is within it counts; of its own gcov may find no instruction",

@@ -1,4 +1,7 @@
-"""A file system in user space: one file, whose stamp is told anew each time that the kernel asks."""
+"""A file system in user space: one file, whose stamp is told anew each time that the kernel asks.
+
+It is answered by a thread of this process, which needs the GIL: a call that keeps that and waits is never over.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,19 @@ from pathlib import Path
 
 from clients import lacking
 
-LOOKUP, GETATTR, INIT, FORGET, BATCH_FORGET, INTERRUPT = 1, 3, 26, 2, 42, 36
+LOOKUP, GETATTR, INIT, ACCESS, FORGET, BATCH_FORGET, INTERRUPT = 1, 3, 26, 34, 2, 42, 36
 ENOSYS = 38
 ROOT, FILE = 1, 2
 FOR_EVER = 10**9  # seconds: names and, for the file, no attributes
 
 
 @contextmanager
-def serving_stamps(directory: Path, stamps: list[int]) -> Iterator[Path]:
-    """The path of the file; stamps[0] is its time of modification, in POSIX nanoseconds."""
+def serving_stamps(directory: Path, stamps: list[int], asked: list[int] | None = None) -> Iterator[Path]:
+    """The path of the file; stamps[0] is its time of modification, in POSIX nanoseconds.
+
+    asked       what the kernel asks is added to it. Without it, the right of access is not answered, and never
+                asked for again
+    """
     target = directory / "fuse"
     target.mkdir()
     try:
@@ -32,7 +39,7 @@ def serving_stamps(directory: Path, stamps: list[int]) -> Iterator[Path]:
     if libc.mount(b"test", os.fsencode(target), b"fuse", 0, options.encode()):
         os.close(device)
         lacking(f"mount: {os.strerror(ctypes.get_errno())}")
-    thread = threading.Thread(target=_serve, args=(device, stamps))
+    thread = threading.Thread(target=_serve, args=(device, stamps, asked))
     thread.start()
     try:
         yield target / "file"
@@ -42,7 +49,7 @@ def serving_stamps(directory: Path, stamps: list[int]) -> Iterator[Path]:
         os.close(device)
 
 
-def _serve(device: int, stamps: list[int]) -> None:
+def _serve(device: int, stamps: list[int], asked: list[int] | None) -> None:
     while True:
         try:
             request = os.read(device, 1 << 17)
@@ -51,7 +58,9 @@ def _serve(device: int, stamps: list[int]) -> None:
         _, opcode, unique, node = struct.unpack_from("=IIQQ", request)
         if opcode in (FORGET, BATCH_FORGET, INTERRUPT):
             continue
-        body, error = _answer(opcode, node, stamps[0])
+        if asked is not None:
+            asked.append(opcode)
+        body, error = (b"", 0) if opcode == ACCESS and asked is not None else _answer(opcode, node, stamps[0])
         os.write(device, struct.pack("=IiQ", 16 + len(body), -error, unique) + body)
 
 

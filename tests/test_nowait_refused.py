@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clients import needs
-from fuse import serving_stamps
+from fuse import ACCESS, serving_stamps
 from precond._backend import look_nowait, look_waiting
 from test_nowait import LINUX
 
@@ -87,6 +87,31 @@ def test_what_others_may_write_is_not_answered_from_memory(tmp_path: Path) -> No
             with pytest.raises(BlockingIOError):
                 precond.stat_nowait(path)
         assert os.stat(path).st_mtime_ns == stamps[0]
+
+
+LOOKING = """
+import os, sys
+from precond._backend import look_nowait, look_waiting
+path = sys.argv[1]
+os.stat(path)  # so that nothing on the way has to be asked for
+look = look_waiting if sys.argv[2] == "waiting" else look_nowait
+print(look(path, b"", False) is not None)
+"""
+
+
+@LINUX
+@pytest.mark.parametrize("look", ["nowait", "waiting"])
+def test_they_are_not_asked_whether_it_may_be_read(tmp_path: Path, look: str) -> None:
+    """An answer takes the time that whoever gives it takes, and an event loop would stand still meanwhile."""
+    asked: list[int] = []
+    with serving_stamps(tmp_path, [1_700_000_000_000_000_001], asked) as path:
+        command = [sys.executable, "-c", LOOKING, path, look]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, timeout=60
+        )
+    assert done.stdout.strip() == str(look == "waiting"), done.stderr
+    assert (ACCESS in asked) == (look == "waiting")
 
 
 @LINUX

@@ -170,17 +170,17 @@ cdef inline int stat_file(
             return errno
         path = b""
         flags = AT_EMPTY_PATH
-    if (
-        precond_stat_path(descriptor, path, flags | AT_STATX_DONT_SYNC if cached else flags, &found)
-        or to_read and precond_access_path(descriptor, path, flags)
-    ):
+    if precond_stat_path(descriptor, path, flags | AT_STATX_DONT_SYNC if cached else flags, &found):
+        error = errno
+    elif found.mask & WANTED != WANTED or cached and not is_kept_here(&found):
+        error = EAGAIN
+    # Not before it is known that the file is kept here: this has no flag that says not to ask a server.
+    elif to_read and precond_access_path(descriptor, path, flags):
         error = errno
     if resolve:
         precond_close(descriptor)
     if error:
         return error
-    if found.mask & WANTED != WANTED or cached and not is_kept_here(&found):
-        return EAGAIN
     out.mtime = found.mtime
     out.ctime = found.ctime
     out.size = <int64_t>found.size
