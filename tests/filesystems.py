@@ -53,6 +53,19 @@ def remount(target: Path) -> None:
     _run([needs("mount"), "-o", "loop", str(target.with_name("image")), str(target)])
 
 
+@contextmanager
+def block_device(directory: Path) -> Iterator[Path]:
+    """One that is a file."""
+    image = directory / "device"
+    with image.open("wb") as file:
+        file.truncate(1 << 20)
+    device = _run([needs("losetup"), "--find", "--show", str(image)])
+    try:
+        yield Path(device)
+    finally:
+        _run([needs("losetup"), "--detach", device])
+
+
 def reads(path: Path) -> int:
     """How often its block device was read from, as far as the device has told."""
     device = path.stat().st_dev
@@ -60,10 +73,11 @@ def reads(path: Path) -> int:
     return int(numbers.split()[0])
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         lacking(f"{command[0]}: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 @contextmanager

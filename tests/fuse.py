@@ -1,6 +1,6 @@
 """A file system in user space: one file, whose stamp is told anew each time that the kernel asks.
 
-It is answered by a thread of this process, which needs the GIL: a call that keeps that and waits is never over.
+Who answers is a thread of this process, which needs the GIL: a call that keeps that and waits never returns.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ FOR_EVER = 10**9  # seconds: names and, for the file, no attributes
 
 
 @contextmanager
-def serving_stamps(directory: Path, stamps: list[int], asked: list[int] | None = None) -> Iterator[Path]:
+def serving_stamps(
+    directory: Path, stamps: list[int], *, asked: list[int] | None = None, block_device: Path | None = None
+) -> Iterator[Path]:
     """The path of the file; stamps[0] is its time of modification, in POSIX nanoseconds.
 
-    asked       what the kernel asks is added to it. Without it, the right of access is not answered, and never
-                asked for again
+    asked         what the kernel asks is added to it. Without it, the right of access is not answered, and
+                  never asked for again
+    block_device  what the file system has the device number of, as that of ntfs-3g has
     """
     target = directory / "fuse"
     target.mkdir()
@@ -36,7 +39,10 @@ def serving_stamps(directory: Path, stamps: list[int], asked: list[int] | None =
         lacking(str(error))
     libc = ctypes.CDLL(None, use_errno=True)
     options = f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
-    if libc.mount(b"test", os.fsencode(target), b"fuse", 0, options.encode()):
+    kind, source = b"fuse", b"test"
+    if block_device is not None:
+        kind, source, options = b"fuseblk", os.fsencode(block_device), f"{options},blksize=4096"
+    if libc.mount(source, os.fsencode(target), kind, 0, options.encode()):
         os.close(device)
         lacking(f"mount: {os.strerror(ctypes.get_errno())}")
     thread = threading.Thread(target=_serve, args=(device, stamps, asked))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import filesystems
 from clients import needs
 from fuse import ACCESS, serving_stamps
 from precond._backend import look_nowait, look_waiting
@@ -89,6 +90,24 @@ def test_what_others_may_write_is_not_answered_from_memory(tmp_path: Path) -> No
         assert os.stat(path).st_mtime_ns == stamps[0]
 
 
+@LINUX
+def test_a_block_device_is_no_proof_that_no_others_write(tmp_path: Path) -> None:
+    """As of ntfs-3g and fuse-exfat."""
+    import precond
+
+    stamps = [1_700_000_000_000_000_001]
+    with (
+        filesystems.block_device(tmp_path) as device,
+        serving_stamps(tmp_path, stamps, block_device=device) as path,
+    ):
+        assert os.major(os.stat(path).st_dev) != 0
+        stamps[0] += 1
+        with pytest.raises(BlockingIOError):
+            precond.stat_nowait(path)
+        assert look_nowait(str(path), b"", False) is None
+        assert os.stat(path).st_mtime_ns == stamps[0]
+
+
 LOOKING = """
 import os, sys
 from precond._backend import look_nowait, look_waiting
@@ -104,7 +123,7 @@ print(look(path, b"", False) is not None)
 def test_they_are_not_asked_whether_it_may_be_read(tmp_path: Path, look: str) -> None:
     """An answer takes the time that whoever gives it takes, and an event loop would stand still meanwhile."""
     asked: list[int] = []
-    with serving_stamps(tmp_path, [1_700_000_000_000_000_001], asked) as path:
+    with serving_stamps(tmp_path, [1_700_000_000_000_000_001], asked=asked) as path:
         command = [sys.executable, "-c", LOOKING, path, look]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         done = subprocess.run(

@@ -104,7 +104,7 @@ cdef extern from * nogil:
         uint32_t nanoseconds
 
     ctypedef struct precond_statx:
-        uint32_t mask, device_major
+        uint32_t mask
         uint16_t mode
         uint64_t size, attributes_mask
         precond_time ctime, mtime
@@ -142,10 +142,15 @@ cdef inline bint is_kept_here(precond_statx* found) noexcept nogil:
     """Whether no one but this kernel writes what it has in memory.
 
     Elsewhere (NFS, CIFS, FUSE, 9p) it may be of any age: AT_STATX_DONT_SYNC finds what is there, and to ask
-    would be to wait. A file system of this kernel has a block device or (tmpfs, overlay, btrfs) knows which
-    inodes are immutable; the others have neither.
+    would be to wait. The file systems of this kernel (ext4, XFS, Btrfs, tmpfs) know which inodes are
+    immutable, and those others do not. That there is a block device proves nothing: ntfs-3g has one, in user
+    space. The few of this kernel that do not know either (FAT, SquashFS) are left to a thread.
+
+    An overlay knows whatever its layers are, and hands the call on to them; the file systems of clusters
+    (GFS2, OrangeFS) know too. No call says what the layers are, and images of containers, overlays over ext4
+    or XFS, have to be answered here; so the documentation says to serve such ones with nowait=False.
     """
-    return found.device_major != 0 or (found.attributes_mask & IMMUTABLE) != 0
+    return (found.attributes_mask & IMMUTABLE) != 0
 
 
 cdef inline int stat_file(

@@ -120,10 +120,15 @@ def stat_nowait(path, *, dir_fd=None, beneath=False):
 
     Gives an object with st_mtime_ns, st_ctime_ns, st_size and st_mode as os.stat has them, accepted wherever
     a stat result is. BlockingIOError means: ask os.stat, in a thread. It is raised where part of the answer
-    is not in memory; where others than this kernel may write the file (NFS, FUSE and their like); and always
-    where there is no such call: before Linux 5.12, on other systems, in the plain-Python back end, and where
-    a sandbox refuses it, which is found out once. Other errors are those of os.stat, though Linux says of
-    some only that it would have to wait. A TypeError or ValueError names an argument that is wrong.
+    is not in memory; where others than this kernel may write the file (NFS, FUSE and their like; FAT is taken
+    for one of them); and always where there is no such call: before Linux 5.12, on other systems, in the
+    plain-Python back end, and where a sandbox refuses it, which is found out once. Other errors are those of
+    os.stat, though Linux says of some only that it would have to wait. A TypeError or ValueError names an
+    argument that is wrong.
+
+    Of an overlay the layers are not asked: one over a network or user-space file system, and the file system
+    of a cluster (GFS2, OrangeFS), are taken for this kernel's own. For files there ask os.stat; with the
+    adapters that is nowait=False.
     """
     if not isinstance(path, (str, bytes)):
         if not isinstance(path, os.PathLike):
