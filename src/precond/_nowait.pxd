@@ -19,6 +19,9 @@ cdef extern from * nogil:
     #include <fcntl.h>
     #include <sys/syscall.h>
     #include <unistd.h>
+    #ifndef O_PATH  /* in headers without _GNU_SOURCE; SPARC, Alpha and PA-RISC have another number */
+    #define O_PATH 010000000
+    #endif
     #endif
 
     /* The numbers are the same on these; the x32 and MIPS interfaces count from others. */
@@ -61,7 +64,7 @@ cdef extern from * nogil:
 
     #if defined(SYS_openat2) && defined(SYS_statx) && defined(SYS_faccessat2)
     static inline int precond_open_path(int dir_fd, const char *path, uint64_t resolve) {
-        struct { uint64_t flags, mode, resolve; } how = { 010000000 | O_CLOEXEC, 0, resolve }; /* O_PATH */
+        struct { uint64_t flags, mode, resolve; } how = { O_PATH | O_CLOEXEC, 0, resolve };
         return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
     }
 
@@ -227,7 +230,8 @@ cdef inline bint is_alone(const char* path, const char* siblings, uint64_t resol
 
 
 cdef inline bint is_answer(int error) noexcept nogil:
-    """Whether stat(2) would say so too: about this path, and not about this way of asking."""
+    """Whether it is said about this path, and not about this way of asking: by stat(2) too, but for EXDEV,
+    which is that of BENEATH."""
     return (
         error == ENOENT or error == ENOTDIR or error == EACCES or error == ELOOP or error == ENAMETOOLONG
         or error == EXDEV or error == EBADF
