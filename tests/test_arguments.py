@@ -65,6 +65,13 @@ def test_numbers_of_a_stat_are_integers(backend: ModuleType) -> None:
         assert policy.evaluate(unset, "GET") is Outcome.PROCEED  # nothing asks for them
 
 
+def test_validators_have_the_hash_of_their_equals(backend: ModuleType) -> None:
+    for st in (ST, None):
+        sent = backend.Policy().validators(st)
+        assert hash(sent) == hash(Validators(*sent)) == hash(tuple(sent))
+        assert sent in {Validators(*sent)}
+
+
 def test_no_representation_has_no_validators(backend: ModuleType) -> None:
     policy = backend.Policy()
     assert policy.validators(None) == (None, None)

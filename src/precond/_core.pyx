@@ -60,6 +60,9 @@ cdef extern from *:
     static PyObject *precond_new_pair(PyObject *kind, PyObject *first, PyObject *second) {
         PyObject *pair = ((PyTypeObject *)kind)->tp_alloc((PyTypeObject *)kind, 2);
         if (pair != NULL) {
+    #if PY_VERSION_HEX >= 0x030E0000
+            ((PyTupleObject *)pair)->ob_hash = -1;  /* not computed yet; 0 would be taken for the hash */
+    #endif
             Py_INCREF(first);
             Py_INCREF(second);
             PyTuple_SET_ITEM(pair, 0, first);
