@@ -32,7 +32,7 @@ def test_a_field_is_text_or_bytes(backend: ModuleType, name: str, method: str) -
         policy.explain(ST, method, **{name: bytearray(b"x")})
 
 
-@pytest.mark.parametrize("fields", [{}, {"if_none_match": "*"}])
+@pytest.mark.parametrize("fields", [{}, {"if_none_match": "*"}, {"if_range": '"x"'}])
 @pytest.mark.parametrize(
     "st", ["index.html", 5, b"x", SimpleNamespace(st_size=1), SimpleNamespace(st_mtime_ns=1)]
 )
@@ -41,6 +41,7 @@ def test_st_is_a_stat_result(backend: ModuleType, st: Any, fields: dict[str, str
     for call in (
         lambda: policy.evaluate(st, "GET", **fields),
         lambda: policy.evaluate_raw(st, "GET", []),
+        lambda: policy.evaluate_raw(st, "GET", [(b"if-range", b'"x"')]),
         lambda: policy.evaluate_environ(st, {"REQUEST_METHOD": "GET"}),
         lambda: policy.explain(st, "GET", **fields),
         lambda: policy.validators(st),
@@ -62,7 +63,14 @@ def test_numbers_of_a_stat_are_integers(backend: ModuleType) -> None:
         unset = os.stat_result(range(10))  # made by hand: no nanoseconds
         with pytest.raises(TypeError, match=r"^st\.st_mtime_ns: expected int, got NoneType$"):
             policy.etag(unset)
-        assert policy.evaluate(unset, "GET") is Outcome.PROCEED  # nothing asks for them
+        # Nothing asks for them; and If-Range is ignored without Range.
+        assert policy.evaluate(unset, "GET") is Outcome.PROCEED
+        assert policy.evaluate(unset, "GET", if_range='"x"') is Outcome.PROCEED
+        assert policy.evaluate_raw(unset, "GET", [(b"if-range", b'"x"')]) is Outcome.PROCEED
+        assert policy.evaluate_raw(unset, "GET", [("if-range", '"x"')]) is Outcome.PROCEED
+        environ = {"REQUEST_METHOD": "GET", "HTTP_IF_RANGE": '"x"'}
+        assert policy.evaluate_environ(unset, environ) is Outcome.PROCEED
+        assert policy.explain(unset, "GET", if_range='"x"').outcome is Outcome.PROCEED
 
 
 def test_validators_have_the_hash_of_their_equals(backend: ModuleType) -> None:

@@ -222,9 +222,11 @@ cdef inline bint read_fields(
     Conditions* fields, object if_match, object if_unmodified_since, object if_none_match,
     object if_modified_since, object if_range, object range,
 ) except -1:
-    """False where there is none of them."""
+    """False where there is none that asks for the representation: without Range an If-Range is ignored
+    (section 13.1.5), unless it is no field value."""
     if (if_none_match is None and if_modified_since is None and range is None and if_match is None
-            and if_unmodified_since is None and if_range is None):
+            and if_unmodified_since is None):
+        read_field(if_range, "if_range", &fields.if_range)
         return False
     read_field(if_match, "if_match", &fields.if_match)
     read_field(if_unmodified_since, "if_unmodified_since", &fields.if_unmodified_since)
@@ -447,7 +449,7 @@ cdef object decide_held(Policy policy, object st, int method, const Conditions* 
 
 
 cdef object unconditional(Policy policy, object st):
-    """What is no stat result is refused, whatever the client sends."""
+    """Check the type of `st` although no field needs it, so that a mistake shows on every request."""
     cdef Representation current
     read_stat(policy, st, &current)
     return PROCEED
@@ -561,7 +563,7 @@ settle=None)\n--\n
             if plain:
                 verb = read_method(method)
                 now = 0 if now_ns is None else read_now(now_ns)
-                if not _rules.any_field(&fields):
+                if not _rules.asks_for_representation(&fields):
                     return PROCEED if is_plain_stat(st) else unconditional(self, st)
                 if can_decide(self, st, &fields, now_ns is not None, &current):
                     return outcome_of(verdict_of(verb, &fields, &current, &self.choices, now))

@@ -590,10 +590,11 @@ class Policy:
             and range is None
             and if_match is None
             and if_unmodified_since is None
-            and if_range is None
         ):
+            if if_range is not None:  # which is ignored without Range (section 13.1.5)
+                _value(if_range, "if_range")
             if type(st) is not os.stat_result:
-                self._represent(st)  # refuses what is no stat result, whatever the client sends
+                self._represent(st)  # although no field needs it, so that a mistake shows on every request
             return PROCEED
         guard = None if if_match is None else _value(if_match, "if_match")
         unmodified_since = (

@@ -284,7 +284,8 @@ cdef inline void clear(Conditions* fields) noexcept nogil:
     fields.range.value = NULL
 
 
-cdef inline bint any_field(const Conditions* fields) noexcept nogil:
+cdef inline bint asks_for_representation(const Conditions* fields) noexcept nogil:
+    """Whether there is a field but If-Range, which is ignored without Range (section 13.1.5)."""
     return (fields.if_match.value != NULL or fields.if_unmodified_since.value != NULL
             or fields.if_none_match.value != NULL or fields.if_modified_since.value != NULL
             or fields.range.value != NULL)
