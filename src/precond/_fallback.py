@@ -1,7 +1,8 @@
 """The reference back end, in plain Python; the compiled one gives the same answers.
 
-The functions of a field stand here under the same names and in the same order as in _rules.pxd, each pattern
-beside the grammar that it stands for. Field values are bytes without outer whitespace from `_value` on.
+The functions of stamps, those of fields and `_evaluate`, which is section 13.2.2, stand here under the same
+names and in the same order as in _rules.pxd, each pattern beside the grammar that it stands for. Field values
+are bytes without outer whitespace from `_value` on.
 """
 
 from __future__ import annotations
@@ -192,38 +193,6 @@ def _parse_date(value: bytes, now_ns: int | None) -> int | None:
     return _parse_rfc850_date(value, now_ns)
 
 
-def parse_http_date(value: FieldValue, *, now_ns: int | None = None) -> int | None:
-    """Parse an HTTP-date: POSIX seconds, or None for anything that is not one.
-
-    All three formats of RFC 9110 section 5.6.7, case-sensitive. The day must exist; the weekday must be
-    one, but need not be that of the date; second 60 is the first of the next minute; years 1 to 9999.
-    now_ns (POSIX nanoseconds; None: the clock) is what two-digit years are read by: at most 50 years ahead.
-    """
-    field = _value(value, "value")
-    if now_ns is not None:
-        _now(now_ns)
-    return _parse_date(field, now_ns)
-
-
-def format_http_date(seconds: int) -> str:
-    """Format POSIX seconds as an IMF-fixdate, such as "Sun, 06 Nov 1994 08:49:37 GMT".
-
-    A ValueError says that the year is not one of 1 to 9999. RFC 9110 section 5.6.7.
-    """
-    if not isinstance(seconds, int):
-        raise type_error("seconds", "int", seconds)
-    if not FIRST_SECOND <= seconds <= LAST_SECOND:
-        raise ValueError(OUTSIDE_YEARS)
-    days, time_of_day = divmod(seconds, 86_400)
-    minutes, second = divmod(time_of_day, 60)
-    hour, minute = divmod(minutes, 60)
-    day = civil_date.fromordinal(days + _EPOCH)
-    return (
-        f"{_WEEKDAYS[day.weekday()]}, {_TWO_DIGITS[day.day]} {_MONTH_NAMES[day.month - 1]} {day.year:04}"
-        f" {_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]} GMT"
-    )
-
-
 # -- entity-tag, section 8.8.3 -------------------------------------------------------------------------------
 
 # entity-tag = [ weak ] opaque-tag
@@ -291,20 +260,6 @@ def _list_has(value: bytes, own: _EntityTag, strong: bool) -> bool:
     )
 
 
-def parse_etags(value: FieldValue) -> tuple[ETag, ...] | Literal[Wildcard.ANY] | None:
-    """Parse the value of If-Match or If-None-Match: a tuple of ETag, ANY for "*", or None where malformed.
-
-    An empty list is valid, and empty members do not count (RFC 9110 sections 5.6.1.2 and 8.8.3).
-    """
-    field = _value(value, "value")
-    if field == b"*":
-        return ANY
-    members = _parse_list(field)
-    if members is None:
-        return None
-    return tuple(ETag(opaque.decode("latin-1"), weak) for opaque, weak in members)
-
-
 # -- What a stamp says ---------------------------------------------------------------------------------------
 
 
@@ -338,6 +293,12 @@ def _settled_etag(stamp: int, settle: int, now: int) -> bool:
 def _settled_date(stamp: int, settle: int, now: int) -> bool:
     """Whether no later write can have this Last-Modified, and it is not later than Date (8.8.2.1)."""
     return _is_modification_date(stamp) and now - stamp >= _to_whole_second(stamp) + _grain(stamp, settle)
+
+
+# -- The selected representation -----------------------------------------------------------------------------
+
+_Representation: TypeAlias = tuple[bool, _EntityTag | None, int | None, int | None]
+"""Whether it exists; its tag and date, None where there is none or it is off; the stamp, where it has one."""
 
 
 # -- Section 13.1: one function a field ----------------------------------------------------------------------
@@ -423,12 +384,51 @@ def _if_range(
     return _parse_date(value, now_ns) == date and _settled_date(stamp, settle, _now(now_ns))
 
 
-# -- The selected representation -----------------------------------------------------------------------------
-
-_Representation: TypeAlias = tuple[bool, _EntityTag | None, int | None, int | None]
-"""Whether there is one, our tag and our date where they count, and the stamp where it comes of a stat."""
+# -- Section 13.2: evaluation --------------------------------------------------------------------------------
 
 _UNCONDITIONAL: Final = frozenset({"OPTIONS", "TRACE", "CONNECT"})
+
+
+def _evaluate(
+    method: str,
+    if_match: bytes | None,
+    if_unmodified_since: bytes | None,
+    if_none_match: bytes | None,
+    if_modified_since: bytes | None,
+    if_range: bytes | None,
+    range: bytes | None,
+    current: _Representation,
+    policy: Policy,
+    now_ns: int | None,
+) -> Outcome:
+    """Sections 13.2.1 and 13.2.2."""
+    exists, etag, date, stamp = current
+    safe = method == "GET" or method == "HEAD"
+    if method not in _UNCONDITIONAL:
+        # 1. If-Match
+        held = _if_match(if_match, exists, etag)
+        if held is False:
+            return PRECONDITION_FAILED
+        # 2. Without If-Match: If-Unmodified-Since
+        if held is None and _if_unmodified_since(if_unmodified_since, date, now_ns) is False:
+            return PRECONDITION_FAILED
+        # 3. If-None-Match
+        held = _if_none_match(if_none_match, exists, etag)
+        if held is False:
+            return NOT_MODIFIED if safe else PRECONDITION_FAILED
+        # 4. GET or HEAD, without If-None-Match: If-Modified-Since
+        mode = policy.options.if_modified_since
+        if held is None and safe and _if_modified_since(if_modified_since, date, mode, now_ns) is False:
+            return NOT_MODIFIED
+    # 5. Range: GET is the only method that has it (section 14.2), and If-Range may take it away
+    if range is None:
+        return PROCEED
+    if method != "GET" or _if_range(if_range, etag, date, stamp, policy._settle, now_ns) is False:
+        return IGNORE_RANGE
+    return PROCEED
+
+
+# -- From stat results to the selected representation --------------------------------------------------------
 
 
 def _read_stat(st: StatResult, stamp_name: str) -> tuple[int, int]:
@@ -535,7 +535,8 @@ class Policy:
     def _represent(
         self, st: StatResult | Validators | None, has_tags: bool = True, has_dates: bool = True
     ) -> _Representation:
-        """What it says of itself, of a stat result only what the fields are about: the rest costs as much."""
+        """Whether it exists, its tag, date and stamp; tag and date only where a field needs them, as each
+        costs."""
         options = self.options
         etag: _EntityTag | None
         date: int | None
@@ -596,46 +597,36 @@ class Policy:
             if type(st) is not os.stat_result:
                 self._represent(st)  # although no field needs it, so that a mistake shows on every request
             return PROCEED
-        guard = None if if_match is None else _value(if_match, "if_match")
-        unmodified_since = (
-            None if if_unmodified_since is None else _value(if_unmodified_since, "if_unmodified_since")
-        )
-        none_match = None if if_none_match is None else _value(if_none_match, "if_none_match")
-        modified_since = None if if_modified_since is None else _value(if_modified_since, "if_modified_since")
-        range_validator = None if if_range is None else _value(if_range, "if_range")
-        ranges = None if range is None else _value(range, "range")
-        has_tags = guard is not None or none_match is not None or range_validator is not None
+        if if_match is not None:
+            if_match = _value(if_match, "if_match")
+        if if_unmodified_since is not None:
+            if_unmodified_since = _value(if_unmodified_since, "if_unmodified_since")
+        if if_none_match is not None:
+            if_none_match = _value(if_none_match, "if_none_match")
+        if if_modified_since is not None:
+            if_modified_since = _value(if_modified_since, "if_modified_since")
+        if if_range is not None:
+            if_range = _value(if_range, "if_range")
+        if range is not None:
+            range = _value(range, "range")
+        has_tags = if_match is not None or if_none_match is not None or if_range is not None
         has_dates = (  # none that is ignored for a tag (sections 13.1.3 and 13.1.4)
-            (modified_since is not None and none_match is None)
-            or (unmodified_since is not None and guard is None)
-            or range_validator is not None
+            (if_modified_since is not None and if_none_match is None)
+            or (if_unmodified_since is not None and if_match is None)
+            or if_range is not None
         )
-        exists, etag, date, stamp = self._represent(st, has_tags, has_dates)
-
-        # Section 13.2.2, from here to the end
-        safe = name == "GET" or name == "HEAD"
-        if name not in _UNCONDITIONAL:
-            # 1. If-Match
-            held = _if_match(guard, exists, etag)
-            if held is False:
-                return PRECONDITION_FAILED
-            # 2. Without If-Match: If-Unmodified-Since
-            if held is None and _if_unmodified_since(unmodified_since, date, now_ns) is False:
-                return PRECONDITION_FAILED
-            # 3. If-None-Match
-            held = _if_none_match(none_match, exists, etag)
-            if held is False:
-                return NOT_MODIFIED if safe else PRECONDITION_FAILED
-            # 4. GET or HEAD, without If-None-Match: If-Modified-Since
-            mode = self.options.if_modified_since
-            if held is None and safe and _if_modified_since(modified_since, date, mode, now_ns) is False:
-                return NOT_MODIFIED
-        # 5. Range: GET is the only method that has it (section 14.2), and If-Range may take it away
-        if ranges is None:
-            return PROCEED
-        if name != "GET" or _if_range(range_validator, etag, date, stamp, self._settle, now_ns) is False:
-            return IGNORE_RANGE
-        return PROCEED
+        return _evaluate(
+            name,
+            if_match,
+            if_unmodified_since,
+            if_none_match,
+            if_modified_since,
+            if_range,
+            range,
+            self._represent(st, has_tags, has_dates),
+            self,
+            now_ns,
+        )
 
     def evaluate_raw(
         self,
@@ -773,6 +764,52 @@ class Policy:
             return date
         stamp, _ = _read_stat(st, self._stamp)
         return _whole_seconds(stamp)
+
+
+def parse_http_date(value: FieldValue, *, now_ns: int | None = None) -> int | None:
+    """Parse an HTTP-date: POSIX seconds, or None for anything that is not one.
+
+    All three formats of RFC 9110 section 5.6.7, case-sensitive. The day must exist; the weekday must be
+    one, but need not be that of the date; second 60 is the first of the next minute; years 1 to 9999.
+    now_ns (POSIX nanoseconds; None: the clock) is what two-digit years are read by: at most 50 years ahead.
+    """
+    field = _value(value, "value")
+    if now_ns is not None:
+        _now(now_ns)
+    return _parse_date(field, now_ns)
+
+
+def format_http_date(seconds: int) -> str:
+    """Format POSIX seconds as an IMF-fixdate, such as "Sun, 06 Nov 1994 08:49:37 GMT".
+
+    A ValueError says that the year is not one of 1 to 9999. RFC 9110 section 5.6.7.
+    """
+    if not isinstance(seconds, int):
+        raise type_error("seconds", "int", seconds)
+    if not FIRST_SECOND <= seconds <= LAST_SECOND:
+        raise ValueError(OUTSIDE_YEARS)
+    days, time_of_day = divmod(seconds, 86_400)
+    minutes, second = divmod(time_of_day, 60)
+    hour, minute = divmod(minutes, 60)
+    day = civil_date.fromordinal(days + _EPOCH)
+    return (
+        f"{_WEEKDAYS[day.weekday()]}, {_TWO_DIGITS[day.day]} {_MONTH_NAMES[day.month - 1]} {day.year:04}"
+        f" {_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]} GMT"
+    )
+
+
+def parse_etags(value: FieldValue) -> tuple[ETag, ...] | Literal[Wildcard.ANY] | None:
+    """Parse the value of If-Match or If-None-Match: a tuple of ETag, ANY for "*", or None where malformed.
+
+    An empty list is valid, and empty members do not count (RFC 9110 sections 5.6.1.2 and 8.8.3).
+    """
+    field = _value(value, "value")
+    if field == b"*":
+        return ANY
+    members = _parse_list(field)
+    if members is None:
+        return None
+    return tuple(ETag(opaque.decode("latin-1"), weak) for opaque, weak in members)
 
 
 _GRAMMAR: Final = Grammar(parse_etags, parse_http_date, format_http_date)

@@ -1,7 +1,9 @@
 # cython: cdivision=True
 # Preconditions, RFC 9110 section 13: one function a field, and evaluate(), which is section 13.2.2.
 #
-# The same functions in the same order stand in _fallback.py.
+# In _fallback.py the functions of stamps, those of fields and evaluate() stand under the same names, in the
+# same order. The others are in C alone: there tag and date are made before a field asks for them, the clock is
+# read where its time is needed, and _fields.py finds fields by their names.
 #
 # Values come without outer whitespace (section 5.5). Nothing here knows Python, allocates, or reads a clock.
 
