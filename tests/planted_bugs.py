@@ -35,7 +35,8 @@ class Bug(NamedTuple):
     sanitized: bool = False
 
 
-ETAG, DATE, RULES, CORE, PURE = "_etag.pxd", "_httpdate.pxd", "_rules.pxd", "_core.pyx", "_fallback.py"
+ETAG, DATE, RULES, CORE = "_etag.pxd", "_httpdate.pxd", "_rules.pxd", "_core.pyx"
+PURE, PURE_ETAG, PURE_DATE = "_fallback.py", "_fallback_etag.py", "_fallback_httpdate.py"
 
 BUGS = [
     Bug(
@@ -201,24 +202,24 @@ BUGS = [
         "an application's tag not made weak",
     ),
     Bug(PURE, 'return octets_of_it.strip(b" \\t")', "return octets_of_it", "a missing trim"),
-    Bug(PURE, "value.count(b'\"') == 2 * len(opaques)", "True", "a quote in a tag of a plain list"),
+    Bug(PURE_ETAG, "value.count(b'\"') == 2 * len(opaques)", "True", "a quote in a tag of a plain list"),
     Bug(
-        PURE,
+        PURE_ETAG,
         'b" " * (len(opaques) - 1)',
         "value.translate(None, _QUOTES_AND_ETAGC)",
         "a blank in a tag of a plain list",
     ),
     Bug(
-        PURE,
+        PURE_ETAG,
         "own[0] in opaques and not (strong and own[1])",
         "own[0] in opaques",
         "our weak tag, in an If-Match of several",
     ),
-    Bug(PURE, '|60)"', ')"', "no leap second"),
-    Bug(PURE, "today.year + 50", "today.year + 51", "two-digit years 51 years ahead"),
-    Bug(PURE, r"\x23-\x7E\x80", r"\x23-\x7F\x80", "DEL in an opaque-tag"),
-    Bug(PURE, "not one[1] and not other[1] and", "not other[1] and", "a weak tag in If-Range"),
-    Bug(PURE, "return not (strong and own[1])", "return True", "our weak tag in If-Match"),
+    Bug(PURE_DATE, '|60)"', ')"', "no leap second"),
+    Bug(PURE_DATE, "today.year + 50", "today.year + 51", "two-digit years 51 years ahead"),
+    Bug(PURE_ETAG, r"\x23-\x7E\x80", r"\x23-\x7F\x80", "DEL in an opaque-tag"),
+    Bug(PURE_ETAG, "not one[1] and not other[1] and", "not other[1] and", "a weak tag in If-Range"),
+    Bug(PURE_ETAG, "return not (strong and own[1])", "return True", "our weak tag in If-Match"),
     Bug(PURE, "stamp >= FIRST_MODIFICATION", "stamp > FIRST_MODIFICATION", "> for >= at 1990"),
     Bug(PURE, "return -(-stamp // NS)", "return stamp // NS", "the stamp rounded down"),
     Bug(PURE, "return date <= since", "return date < since", "< for <= in If-Unmodified-Since"),
@@ -264,8 +265,12 @@ def is_caught(bug: Bug) -> bool:
         directory = scratch_copy(Path(scratch))
         path = directory / "src/precond" / bug.file
         path.write_text(path.read_text("utf-8").replace(bug.old, bug.new), "utf-8")
-        environment = {**os.environ, "PYTHONPATH": "src", "PRECOND_NO_EXTENSIONS": str(int(bug.file == PURE))}
-        if bug.file != PURE:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": "src",
+            "PRECOND_NO_EXTENSIONS": str(int(bug.file.endswith(".py"))),
+        }
+        if not bug.file.endswith(".py"):
             environment |= {"PRECOND_DEBUG": "1", "PRECOND_SANITIZE": str(int(bug.sanitized))}
             run(directory, environment, "setup.py", "-q", "build_ext", "--inplace").check_returncode()
         if bug.sanitized:

@@ -1,21 +1,23 @@
 """The reference back end, in plain Python; the compiled one gives the same answers.
 
 The functions of stamps, those of fields and `_evaluate`, which is section 13.2.2, stand here under the same
-names and in the same order as in _rules.pxd, each pattern beside the grammar that it stands for. Field values
-are bytes without outer whitespace from `_value` on.
+names and in the same order as in _rules.pxd; the grammars have files of their own, as in C. Field values are
+bytes without outer whitespace from `_value` on.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import time
-from datetime import date as civil_date
 from typing import Any, Final, Literal, NoReturn, TypeAlias, final, overload
 
 from precond._explain import Grammar
 from precond._explain import explain as _explain
+from precond._fallback_etag import EntityTag, list_has, parse_etag, parse_list, strongly_equal
+from precond._fallback_httpdate import NS, parse_imf_fixdate
+from precond._fallback_httpdate import format_http_date as _format_http_date
+from precond._fallback_httpdate import parse_http_date as _parse_http_date
 from precond._fields import HeaderPairs, combine, octets
 from precond._types import (
     ANY,
@@ -49,7 +51,6 @@ from precond._types import (
     type_error,
 )
 
-NS: Final = 1_000_000_000  # nanoseconds in a second
 FIRST_MODIFICATION: Final = 631_152_000 * NS  # 1990-01-01
 FINE_GRAIN: Final = 20_000_000  # ns: above the tick that stamps files on Linux and Windows
 COARSE_GRAIN: Final = 2_000_000_000  # ns: stamps of whole seconds are those of FAT, ext3, HFS+ and archives
@@ -78,186 +79,6 @@ def _now(now_ns: int | None) -> int:
     if not -(2**63) <= now_ns < 2**63:
         raise ValueError(NOW_TOO_WIDE)
     return now_ns
-
-
-# -- HTTP-date, section 5.6.7 --------------------------------------------------------------------------------
-
-_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTH_NUMBER: Final = {name.encode(): number for number, name in enumerate(_MONTH_NAMES, 1)}
-_EPOCH: Final = civil_date(1970, 1, 1).toordinal()
-# A look-up is faster than a format or an int().
-_TWO_DIGITS: Final = tuple(f"{number:02}" for number in range(100))
-_NUMBER: Final = {digits.encode(): number for number, digits in enumerate(_TWO_DIGITS)}
-
-_DAY_NAME: Final = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_DAY_NAME_L: Final = rb"(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
-_MONTH: Final = b"(" + b"|".join(_MONTH_NUMBER) + b")"
-_2DIGIT: Final = rb"([0-9][0-9])"
-_4DIGIT: Final = rb"([0-9][0-9][0-9][0-9])"
-# time-of-day  = hour ":" minute ":" second
-#              ; 00:00:00 - 23:59:60 (leap second)
-_TIME_OF_DAY: Final = rb"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)"
-
-# IMF-fixdate  = day-name "," SP date1 SP time-of-day SP GMT
-# date1        = day SP month SP year
-#
-# Sun, 06 Nov 1994 08:49:37 GMT
-_IMF_FIXDATE: Final = re.compile(
-    _DAY_NAME + b", " + _2DIGIT + b" " + _MONTH + b" " + _4DIGIT + b" " + _TIME_OF_DAY + b" GMT"
-)
-
-# rfc850-date  = day-name-l "," SP date2 SP time-of-day SP GMT
-# date2        = day "-" month "-" 2DIGIT
-#
-# Sunday, 06-Nov-94 08:49:37 GMT
-_RFC850_DATE: Final = re.compile(
-    _DAY_NAME_L + b", " + _2DIGIT + b"-" + _MONTH + b"-" + _2DIGIT + b" " + _TIME_OF_DAY + b" GMT"
-)
-
-# asctime-date = day-name SP date3 SP time-of-day SP year
-# date3        = month SP ( 2DIGIT / ( SP 1DIGIT ))
-#
-# Sun Nov  6 08:49:37 1994
-_ASCTIME_DATE: Final = re.compile(
-    _DAY_NAME + b" " + _MONTH + b" ([0-9][0-9]| [0-9]) " + _TIME_OF_DAY + b" " + _4DIGIT
-)
-
-
-def _time_of_day(hour: bytes, minute: bytes, second: bytes) -> int:
-    """Seconds. :60, the leap second, may be in any minute: it is the first of the next, as in POSIX time."""
-    return 3600 * _NUMBER[hour] + 60 * _NUMBER[minute] + _NUMBER[second]
-
-
-def _date_from_parts(year: int, month: int, day: int, time_of_day: int) -> int | None:
-    """Put the parts together where they are those of a day that exists, in the years 1 to 9999.
-
-    The weekday name is not compared with the date: to ignore a date for its weekday would open the guard of
-    an If-Unmodified-Since whose sender cannot compute weekdays.
-    """
-    try:
-        return (civil_date(year, month, day).toordinal() - _EPOCH) * 86_400 + time_of_day
-    except ValueError:  # a day that does not exist, or the year 0
-        return None
-
-
-def _parse_imf_fixdate(value: bytes) -> int | None:
-    match = _IMF_FIXDATE.fullmatch(value)
-    if match is None:
-        return None
-    day, month, year, hour, minute, second = match.groups()
-    time_of_day = _time_of_day(hour, minute, second)
-    return _date_from_parts(int(year), _MONTH_NUMBER[month], _NUMBER[day], time_of_day)
-
-
-def _full_year(two_digit_year: int, month: int, day: int, time_of_day: int, now: int) -> int:
-    """The latest year with these last two digits in which the instant is at most 50 years after now.
-
-    Section 5.6.7 counts the 50 years to the timestamp, not to its year. Within the last year a day is its
-    month and number: February 29 is after the 28th and before March 1 in any year.
-    """
-    days, time_now = divmod(now // NS, 86_400)
-    today = civil_date.fromordinal(days + _EPOCH)
-    limit_year = today.year + 50
-    limit = (today.month, today.day, time_now)
-    year = limit_year - limit_year % 100 + two_digit_year
-    if year > limit_year or (year == limit_year and (month, day, time_of_day) > limit):
-        year -= 100
-    return year
-
-
-def _parse_rfc850_date(value: bytes, now_ns: int | None) -> int | None:
-    match = _RFC850_DATE.fullmatch(value)
-    if match is None:
-        return None
-    day, month, year, hour, minute, second = match.groups()
-    parts = _MONTH_NUMBER[month], _NUMBER[day], _time_of_day(hour, minute, second)
-    return _date_from_parts(_full_year(_NUMBER[year], *parts, _now(now_ns)), *parts)
-
-
-def _parse_asctime_date(value: bytes) -> int | None:
-    match = _ASCTIME_DATE.fullmatch(value)
-    if match is None:
-        return None
-    month, day, hour, minute, second, year = match.groups()
-    time_of_day = _time_of_day(hour, minute, second)
-    return _date_from_parts(int(year), _MONTH_NUMBER[month], int(day), time_of_day)
-
-
-def _parse_date(value: bytes, now_ns: int | None) -> int | None:
-    """HTTP-date = IMF-fixdate / obs-date, told apart by their lengths."""
-    if len(value) == 29:
-        return _parse_imf_fixdate(value)
-    if len(value) == 24:
-        return _parse_asctime_date(value)
-    return _parse_rfc850_date(value, now_ns)
-
-
-# -- entity-tag, section 8.8.3 -------------------------------------------------------------------------------
-
-# entity-tag = [ weak ] opaque-tag
-# weak       = %s"W/"
-# opaque-tag = DQUOTE *etagc DQUOTE
-# etagc      = %x21 / %x23-7E / obs-text
-_ENTITY_TAG: Final = re.compile(rb'(W/)?"([\x21\x23-\x7E\x80-\xFF]*)"')
-
-# One member of a list and all up to the next, where what stands before the first is stripped already; or what
-# is left, where that is no member. No two parts of a member can begin with the same byte, so that nothing is
-# tried twice.
-#
-# #entity-tag => [ entity-tag ] *( OWS "," OWS [ entity-tag ] )      (section 5.6.1.2)
-_MEMBER: Final = re.compile(_ENTITY_TAG.pattern + rb"[ \t]*(?:,[ \t,]*|\Z)|(.+)", re.DOTALL)
-
-
-_EntityTag: TypeAlias = tuple[bytes, bool]
-"""What stands between the quotes, and whether it is weak."""
-
-
-def _parse_list(value: bytes) -> list[_EntityTag] | None:
-    """The members of a list; None where it breaks the grammar anywhere."""
-    members = _MEMBER.findall(value.lstrip(b" \t,"))
-    if members and members[-1][2]:
-        return None
-    # Not `!= b""`: an older PyPy gives "" for a group that did not match (pypy/pypy#5265).
-    return [(opaque, bool(weak)) for weak, opaque, _ in members]
-
-
-_QUOTES_AND_ETAGC: Final = bytes([*range(0x21, 0x7F), *range(0x80, 0x100)])
-
-
-def _strong_opaques(value: bytes) -> list[bytes] | None:
-    """What stands between the quotes of each member, of a list that is written as nearly all are, `"a", "b"`;
-    None for any other, which may be a list too. It takes a fifth of the time."""
-    opaques = value[1:-1].split(b'", "')
-    # No quote is left that may stand in a tag or open a weak one; and all but the blanks between is etagc.
-    if (
-        value[:1] == value[-1:] == b'"'
-        and value.count(b'"') == 2 * len(opaques)
-        and value.translate(None, _QUOTES_AND_ETAGC) == b" " * (len(opaques) - 1)
-    ):
-        return opaques
-    return None
-
-
-def _strongly_equal(one: _EntityTag, other: _EntityTag) -> bool:
-    """Strong comparison, section 8.8.3.2."""
-    return not one[1] and not other[1] and one[0] == other[0]
-
-
-def _list_has(value: bytes, own: _EntityTag, strong: bool) -> bool:
-    """Whether a member equals our tag, in the strong or the weak comparison of section 8.8.3.2. None does
-    where the list breaks the grammar anywhere."""
-    opaque_tag = b'"' + own[0] + b'"'
-    if value == opaque_tag:  # the list that nearly all clients send
-        return not (strong and own[1])
-    if opaque_tag not in value:
-        return False
-    opaques = _strong_opaques(value)
-    if opaques is not None:
-        return own[0] in opaques and not (strong and own[1])
-    return any(
-        opaque == own[0] and not (strong and (weak or own[1])) for opaque, weak in _parse_list(value) or ()
-    )
 
 
 # -- What a stamp says ---------------------------------------------------------------------------------------
@@ -297,7 +118,7 @@ def _settled_date(stamp: int, settle: int, now: int) -> bool:
 
 # -- The selected representation -----------------------------------------------------------------------------
 
-_Representation: TypeAlias = tuple[bool, _EntityTag | None, int | None, int | None]
+_Representation: TypeAlias = tuple[bool, EntityTag | None, int | None, int | None]
 """Whether it exists; its tag and date, None where there is none or it is off; the stamp, where it has one."""
 
 
@@ -307,7 +128,7 @@ _Representation: TypeAlias = tuple[bool, _EntityTag | None, int | None, int | No
 # is our entity-tag and `date` our modification date, None where the representation has none that counts.
 
 
-def _if_match(value: bytes | None, exists: bool, etag: _EntityTag | None) -> bool | None:
+def _if_match(value: bytes | None, exists: bool, etag: EntityTag | None) -> bool | None:
     """Section 13.1.1. What is malformed matches nothing, so the guard fails closed.
 
     If-Match = "*" / #entity-tag
@@ -316,7 +137,7 @@ def _if_match(value: bytes | None, exists: bool, etag: _EntityTag | None) -> boo
         return None
     if value == b"*":
         return exists
-    return etag is not None and _list_has(value, etag, strong=True)
+    return etag is not None and list_has(value, etag, strong=True)
 
 
 def _if_unmodified_since(value: bytes | None, date: int | None, now_ns: int | None) -> bool | None:
@@ -326,13 +147,13 @@ def _if_unmodified_since(value: bytes | None, date: int | None, now_ns: int | No
     """
     if value is None or date is None:
         return None
-    since = _parse_date(value, now_ns)
+    since = _parse_http_date(value, now_ns)
     if since is None:
         return None
     return date <= since
 
 
-def _if_none_match(value: bytes | None, exists: bool, etag: _EntityTag | None) -> bool | None:
+def _if_none_match(value: bytes | None, exists: bool, etag: EntityTag | None) -> bool | None:
     """Section 13.1.2. What is malformed matches nothing.
 
     If-None-Match = "*" / #entity-tag
@@ -341,7 +162,7 @@ def _if_none_match(value: bytes | None, exists: bool, etag: _EntityTag | None) -
         return None
     if value == b"*":
         return not exists
-    return etag is None or not _list_has(value, etag, strong=False)
+    return etag is None or not list_has(value, etag, strong=False)
 
 
 def _if_modified_since(
@@ -353,7 +174,7 @@ def _if_modified_since(
     """
     if value is None or mode == "off" or date is None:
         return None
-    since = _parse_date(value, now_ns)
+    since = _parse_http_date(value, now_ns)
     if since is None:
         return None
     if mode == "exact":
@@ -363,7 +184,7 @@ def _if_modified_since(
 
 def _if_range(
     value: bytes | None,
-    etag: _EntityTag | None,
+    etag: EntityTag | None,
     date: int | None,
     stamp: int | None,
     settle: int,
@@ -376,12 +197,12 @@ def _if_range(
     """
     if value is None:
         return None
-    match = _ENTITY_TAG.fullmatch(value)
-    if match is not None:
-        return etag is not None and _strongly_equal((match[2], match[1] is not None), etag)
+    tag = parse_etag(value)
+    if tag is not None:
+        return etag is not None and strongly_equal(tag, etag)
     if date is None or stamp is None:
         return False
-    return _parse_date(value, now_ns) == date and _settled_date(stamp, settle, _now(now_ns))
+    return _parse_http_date(value, now_ns) == date and _settled_date(stamp, settle, _now(now_ns))
 
 
 # -- Section 13.2: evaluation --------------------------------------------------------------------------------
@@ -444,21 +265,20 @@ def _read_stat(st: StatResult, stamp_name: str) -> tuple[int, int]:
     return stamp, size
 
 
-def _read_validators(given: Validators) -> tuple[_EntityTag | None, int | None]:
+def _read_validators(given: Validators) -> tuple[EntityTag | None, int | None]:
     """An application's own validators, which are literal too."""
     own_etag, own_date = given.etag, given.last_modified
     etag = date = None
     if own_etag is not None:
         if not isinstance(own_etag, str):
             raise type_error("st.etag", "str or None", own_etag)
-        match = _ENTITY_TAG.fullmatch(_value(own_etag, "st.etag"))
-        if match is None:
+        etag = parse_etag(_value(own_etag, "st.etag"))
+        if etag is None:
             raise ValueError(NOT_AN_ETAG.format(own_etag))
-        etag = match[2], match[1] is not None
     if own_date is not None:
         if not isinstance(own_date, str):
             raise type_error("st.last_modified", "str or None", own_date)
-        date = _parse_imf_fixdate(_value(own_date, "st.last_modified"))
+        date = parse_imf_fixdate(_value(own_date, "st.last_modified"))
         if date is None or date > LAST_SECOND:
             raise ValueError(NOT_A_DATE.format(own_date))
     return etag, date
@@ -538,7 +358,7 @@ class Policy:
         """Whether it exists, its tag, date and stamp; tag and date only where a field needs them, as each
         costs."""
         options = self.options
-        etag: _EntityTag | None
+        etag: EntityTag | None
         date: int | None
         if st is None:
             return False, None, None, None
@@ -727,7 +547,7 @@ class Policy:
             if not _settled_date(stamp, self._settle, now):
                 date = None
         return Validators(
-            None if etag is None else _etag_string(*etag), None if date is None else format_http_date(date)
+            None if etag is None else _etag_string(*etag), None if date is None else _format_http_date(date)
         )
 
     @overload
@@ -776,7 +596,7 @@ def parse_http_date(value: FieldValue, *, now_ns: int | None = None) -> int | No
     field = _value(value, "value")
     if now_ns is not None:
         _now(now_ns)
-    return _parse_date(field, now_ns)
+    return _parse_http_date(field, now_ns)
 
 
 def format_http_date(seconds: int) -> str:
@@ -788,14 +608,7 @@ def format_http_date(seconds: int) -> str:
         raise type_error("seconds", "int", seconds)
     if not FIRST_SECOND <= seconds <= LAST_SECOND:
         raise ValueError(OUTSIDE_YEARS)
-    days, time_of_day = divmod(seconds, 86_400)
-    minutes, second = divmod(time_of_day, 60)
-    hour, minute = divmod(minutes, 60)
-    day = civil_date.fromordinal(days + _EPOCH)
-    return (
-        f"{_WEEKDAYS[day.weekday()]}, {_TWO_DIGITS[day.day]} {_MONTH_NAMES[day.month - 1]} {day.year:04}"
-        f" {_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]} GMT"
-    )
+    return _format_http_date(seconds)
 
 
 def parse_etags(value: FieldValue) -> tuple[ETag, ...] | Literal[Wildcard.ANY] | None:
@@ -806,7 +619,7 @@ def parse_etags(value: FieldValue) -> tuple[ETag, ...] | Literal[Wildcard.ANY] |
     field = _value(value, "value")
     if field == b"*":
         return ANY
-    members = _parse_list(field)
+    members = parse_list(field)
     if members is None:
         return None
     return tuple(ETag(opaque.decode("latin-1"), weak) for opaque, weak in members)
