@@ -64,6 +64,10 @@ def test_modes(backend: ModuleType) -> None:
     off = backend.Policy(if_modified_since="off")
     reason = off.explain(ST, "GET", if_modified_since=DATE).reason
     assert reason == 'If-Modified-Since is ignored: the policy says if_modified_since="off"'
+    tags = backend.Policy(last_modified=False)
+    explanation = tags.explain(ST, "GET", if_range=DATE, range="x", now_ns=NOW)
+    assert explanation.outcome is Outcome.IGNORE_RANGE
+    assert explanation.reason == "a date is compared with nothing: the policy says last_modified=False"
 
 
 def test_ignored_fields_are_all_named(backend: ModuleType) -> None:

@@ -162,6 +162,42 @@ def test_held_back(
     assert all(why in reason for reason in answer["held_back"].values())
 
 
+def test_the_clock_is_read_before_the_stat(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As validators() wants it: a tag of a file that waited on its way to us must not settle meanwhile."""
+    asked: list[str] = []
+    clock, stat = time.time_ns, os.stat
+
+    def recorded_clock() -> int:
+        asked.append("clock")
+        return clock()
+
+    def recorded_stat(path: Any, **options: Any) -> os.stat_result:
+        if path == str(file):
+            asked.append("stat")
+        return stat(path, **options)
+
+    monkeypatch.setattr(time, "time_ns", recorded_clock)
+    monkeypatch.setattr(os, "stat", recorded_stat)
+    explain(capsys, file)
+    monkeypatch.undo()
+    assert asked == ["clock", "stat"]
+
+
+@posix
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_nobody_reads_what_is_printed(file: Path, options: list[str]) -> None:
+    """As in `python -m precond explain FILE | true`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(python("explain", str(file), *options), stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no such name")
 def test_a_name_that_cannot_be_shown(tmp_path: Path) -> None:
     name = stamped(tmp_path / os.fsdecode(b"\xff\n"), STAMP)

@@ -96,8 +96,8 @@ def _version() -> str:
 def _explain(arguments: argparse.Namespace) -> None:
     policy = _policy(arguments.policy)
     fields = combine([_header(line) for line in arguments.headers])
-    st = _stat(arguments.file)
     now = time.time_ns()
+    st = _stat(arguments.file)
     explanation = policy.explain(st, arguments.method, now_ns=now, **fields)
     etag, last_modified = policy.validators(st, now_ns=now)
     answer = {
@@ -185,9 +185,15 @@ def _as_text(answer: dict[str, Any]) -> str:
 
 
 def _print(text: str) -> None:
-    """Names of files need not be text that the terminal can show."""
+    """Names of files need not be text that the terminal can show, nor need anybody read it."""
     encoding = sys.stdout.encoding
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        # Python writes once more when it ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 # -- Policy --------------------------------------------------------------------------------------------------

@@ -65,7 +65,9 @@ class _Request(NamedTuple):
         if isinstance(self.st, Validators):
             return self.policy.validators(self.st, now_ns=self.now_ns).last_modified
         # A date that nothing is older than fails this guard, unless there is no date to compare it with.
-        if self.st is None or not self.policy.evaluate(self.st, "PUT", if_unmodified_since=_FIRST_DATE):
+        if self.st is None:
+            return None
+        if self.policy.evaluate(self.st, "PUT", if_unmodified_since=_FIRST_DATE) is Outcome.PROCEED:
             return None
         seconds = self.policy.last_modified(self.st)
         try:
@@ -184,6 +186,8 @@ def _if_range(request: _Request, value: FieldValue, range: FieldValue | None) ->
         reason = f"{name} is neither one entity-tag nor an HTTP-date"
     elif held:
         reason = f"the date is the last modification, {request.date()}, and settled"
+    elif not request.policy.options.last_modified:
+        reason = "a date is compared with nothing: the policy says last_modified=False"
     elif isinstance(request.st, Validators) or request.date() is None:
         reason = "a date is compared with the stamp of a file alone, and there is none that says anything"
     else:
