@@ -28,6 +28,8 @@ def test_a_field_is_text_or_bytes(backend: ModuleType, name: str, method: str) -
     policy = backend.Policy()
     with pytest.raises(TypeError, match=rf"^{name}: expected str or bytes, got int$"):
         policy.evaluate(ST, method, **{name: 1})
+    with pytest.raises(TypeError, match=rf"^{name}: expected str or bytes, got int$"):
+        policy.evaluate(ST, method, **{"if_match": "x", "range": "x", name: 1})
     with pytest.raises(TypeError, match=rf"^{name}: expected str or bytes, got bytearray$"):
         policy.explain(ST, method, **{name: bytearray(b"x")})
 
