@@ -502,6 +502,17 @@ def test_the_clock_is_read_for_the_date_of_an_if_range_alone(
     assert len(reads) == 1
 
 
+def test_the_clock_is_read_for_the_two_digits_of_a_year(
+    backend: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_2057 = 2_745_532_800_000_000_000
+    monkeypatch.setattr(backend.time if backend is _fallback else backend, "time_ns", lambda: in_2057)
+    value = "Saturday, 06-Nov-94 08:49:37 GMT"  # of 2094 then
+    assert backend.parse_http_date(value) == backend.parse_http_date("Sat, 06 Nov 2094 08:49:37 GMT")
+    policy = backend.Policy()
+    assert policy.evaluate(ST, "GET", if_modified_since=value) is Outcome.NOT_MODIFIED
+
+
 @pytest.mark.parametrize("surrogate", ["\udce9", "\u0100", "\U0001f600"])
 def test_characters_that_are_no_bytes_match_nothing(backend: ModuleType, surrogate: str) -> None:
     policy = backend.Policy()
