@@ -53,7 +53,7 @@ cdef inline const unsigned char* opaque_tag_end(
         stops = not_etagc(load_eight(at))
         if stops:
             # All bits up to the lowest that is set; a bit a byte, counted by the product.
-            at += ((stops ^ (stops - 1)) & 0x0101010101010101ULL) * 0x0101010101010101ULL >> 56
+            at += (((stops ^ (stops - 1)) & 0x0101010101010101ULL) * 0x0101010101010101ULL) >> 56
             return at if (at - 1)[0] == c'"' else NULL
         at += 8
     while at < end and is_etagc(at[0]):
@@ -198,11 +198,11 @@ cdef inline uint64_t eight_digits(uint64_t number) noexcept nogil:
     """The lower 32 bits in hexadecimal, as eight bytes of which the highest is the first digit."""
     # Four bits a byte, and then "0" more, or "a" - 10.
     cdef uint64_t digits = number & 0xFFFFFFFFULL
-    digits = (digits | digits << 16) & 0x0000FFFF0000FFFFULL
-    digits = (digits | digits << 8) & 0x00FF00FF00FF00FFULL
-    digits = (digits | digits << 4) & 0x0F0F0F0F0F0F0F0FULL
+    digits = (digits | (digits << 16)) & 0x0000FFFF0000FFFFULL
+    digits = (digits | (digits << 8)) & 0x00FF00FF00FF00FFULL
+    digits = (digits | (digits << 4)) & 0x0F0F0F0F0F0F0F0FULL
     return digits + 0x3030303030303030ULL + (
-        digits + 0x0606060606060606ULL >> 4 & 0x0101010101010101ULL
+        ((digits + 0x0606060606060606ULL) >> 4) & 0x0101010101010101ULL
     ) * 0x27
 
 
@@ -254,10 +254,10 @@ cdef inline bint is_tag_of(
     """
     cdef size_t size_digits = length - 19
     cdef uint64_t first_digit
-    if length < 20 or length > 27 or stamp >> 60 <= 0 or size < 0:
+    if length < 20 or length > 27 or (stamp >> 60) <= 0 or size < 0:
         return False
-    first_digit = <uint64_t>size >> 4 * (size_digits - 1)
-    if first_digit > 0xF or first_digit == 0 and size_digits > 1:
+    first_digit = <uint64_t>size >> (4 * (size_digits - 1))
+    if first_digit > 0xF or (first_digit == 0 and size_digits > 1):
         return False
     return (value[0] == c'"' and load_eight_back(value + 1) == eight_digits(<uint64_t>stamp >> 32)
             and load_eight_back(value + 9) == eight_digits(stamp) and value[17] == c"-"

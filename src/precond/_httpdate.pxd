@@ -107,11 +107,11 @@ cdef inline int two_digits(const unsigned char* at) noexcept nogil:
 
 cdef inline int four_digits(const unsigned char* at) noexcept nogil:
     """4DIGIT, or NOT_DIGITS. Four bytes of the date stand before it."""
-    cdef uint64_t digits = load_eight(at - 4) >> 32 ^ 0x30303030
-    if (digits | digits + 0x06060606) & 0xF0F0F0F0ULL:  # a digit above 9
+    cdef uint64_t digits = (load_eight(at - 4) >> 32) ^ 0x30303030
+    if (digits | (digits + 0x06060606)) & 0xF0F0F0F0ULL:  # a digit above 9
         return NOT_DIGITS
     digits = 10 * digits + (digits >> 8)  # each byte and the next as one number of two digits
-    return 100 * (digits & 0xFF) + (digits >> 16 & 0xFF)
+    return 100 * (digits & 0xFF) + ((digits >> 16) & 0xFF)
 
 
 cdef inline unsigned int letters(const unsigned char* at) noexcept nogil:
@@ -172,12 +172,12 @@ cdef inline int time_of_day(const unsigned char* at) noexcept nogil:
     :60, the leap second, is allowed in any minute: it is the first second of the next one, as in POSIX time.
     """
     cdef uint64_t digits = load_eight(at) ^ 0x30303A30303A3030ULL  # 00:00:00
-    if (digits | digits + 0x0606000606000606ULL) & 0xF0F0FFF0F0FFF0F0ULL:  # a digit above 9, or no colon
+    if (digits | (digits + 0x0606000606000606ULL)) & 0xF0F0FFF0F0FFF0F0ULL:  # a digit above 9, or no colon
         return -1
     digits = 10 * digits + (digits >> 8)  # each byte and the next as one number of two digits
     cdef int hour = digits & 0xFF
-    cdef int minute = digits >> 24 & 0xFF
-    cdef int second = digits >> 48 & 0xFF
+    cdef int minute = (digits >> 24) & 0xFF
+    cdef int second = (digits >> 48) & 0xFF
     if hour > 23 or minute > 59 or second > 60:
         return -1
     return 3600 * hour + 60 * minute + second

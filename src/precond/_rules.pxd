@@ -2,8 +2,8 @@
 # Preconditions, RFC 9110 section 13: one function a field, and evaluate(), which is section 13.2.2.
 #
 # In _fallback.py the functions of stamps, those of fields and evaluate() stand under the same names, in the
-# same order. The others are in C alone: there tag and date are made before a field asks for them, the clock is
-# read where its time is needed, and _fields.py finds fields by their names.
+# same order. The others are in C alone: there tag and date are made before a field asks for them, the clock
+# is read where its time is needed, and _fields.py finds fields by their names.
 #
 # Values come without outer whitespace (section 5.5). Nothing here knows Python, allocates, or reads a clock.
 
@@ -19,7 +19,7 @@ cdef enum:
     FIRST_MODIFICATION = 631_152_000  # 1990-01-01, in seconds
     FINE_GRAIN = 20_000_000  # ns: above the tick that stamps files on Linux and Windows
     COARSE_GRAIN = 2_000_000_000  # ns: stamps of whole seconds are those of FAT, ext3, HFS+ and archives
-    LENGTHS = 1 << 5 | 1 << 8 | 1 << 13 | 1 << 17 | 1 << 19  # of the names of the fields
+    LENGTHS = (1 << 5) | (1 << 8) | (1 << 13) | (1 << 17) | (1 << 19)  # of the names of the fields
     GRAIN_OF_STAMP = -1  # the choice of `settle` that leaves it to the stamp
 
 cdef enum Verdict:
@@ -262,7 +262,7 @@ cdef inline bint same_name(const unsigned char* name, const char* lower, size_t 
 
 cdef inline Field* field_of(Conditions* fields, const unsigned char* name, size_t length) noexcept nogil:
     """The field of this name; NULL where it is none of ours, as length or first letter tell of nearly all."""
-    if length > 19 or not (1 << length) & LENGTHS or (name[0] | 0x20 != c"i" and name[0] | 0x20 != c"r"):
+    if length > 19 or not (1 << length) & LENGTHS or ((name[0] | 0x20) != c"i" and (name[0] | 0x20) != c"r"):
         return NULL
     if length == 5:
         return &fields.range if same_name(name, b"range", 5) else NULL
