@@ -3,7 +3,10 @@
 from libc.string cimport memset
 
 cdef enum:
-    KNOWN_FLAGS = 63
+    KNOWN_FLAGS = (
+        PRECOND_NO_ETAG | PRECOND_NO_LAST_MODIFIED | PRECOND_WEAK | PRECOND_EXACT
+        | PRECOND_NO_IF_MODIFIED_SINCE | PRECOND_ABSENT
+    )
     MAX_SETTLE = 1_000_000_000  # seconds; as _types.MAX_SETTLE, so that no sum leaves 64 bits
 
 cdef Field NO_MEMBER = Field(b"", 0)

@@ -6,7 +6,8 @@
 #
 # For all functions: text is a pointer and a length, without a NUL, and NULL with a length of 0 is empty. No
 # function raises, allocates, reads a clock, keeps a pointer or needs the GIL, and each may be called from any
-# thread at any time. A result below 0 is an error, and then nothing was written.
+# thread at any time. A result below 0 is an error, and then nothing was written; but PRECOND_MALFORMED is
+# said of a list, and precond_last_modified(), which knows no error, gives any number of seconds.
 
 from libc.stdint cimport int64_t
 
