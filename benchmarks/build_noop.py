@@ -17,7 +17,7 @@ import extension
 _SOURCE: Final = Path(__file__).with_name("noop.pyx")
 
 # Those of setup.py.
-_COMPILE_ARGS: Final = ["/O2"] if sys.platform == "win32" else ["-O3", "-DNDEBUG"]
+_COMPILE_ARGS: Final = ["/O2"] if sys.platform == "win32" else ["-O3", "-DNDEBUG", "-g0"]
 _MACROS: Final = (
     [] if sys.platform == "win32" else [("CYTHON_INLINE", "inline __attribute__((always_inline))")]
 )
