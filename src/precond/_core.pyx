@@ -522,7 +522,9 @@ settle=None)\n--\n
         method      the request method, case-sensitive
         if_match, if_unmodified_since, if_none_match, if_modified_since, if_range, range
                     field values, str (Latin-1 or surrogateescape) or bytes; None: the field is absent; the
-                    empty string: it is present and empty. Repeated lines come joined by ", "
+                    empty string: it is present and empty. Repeated lines come joined by ", ". A character
+                    beyond U+00FF is no octet of a field, so that such a value is malformed and matches
+                    nothing: give bytes where text was decoded otherwise
         now_ns      POSIX nanoseconds; None: the clock is read, and only for the date of an If-Range and the
                     two-digit year of an obsolete date
 

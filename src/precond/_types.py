@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from precond import Policy
 
 FieldValue: TypeAlias = str | bytes
-"""A field value as the server hands it over: bytes, or str that holds Latin-1 or surrogateescape."""
+"""A field value as the server hands it over: bytes, or str that holds Latin-1 or surrogateescape.
+
+A character beyond U+00FF is no octet of a field, so that such a value is malformed and matches nothing: give
+bytes where text was decoded otherwise.
+"""
 
 IfModifiedSince: TypeAlias = Literal["exact", "before", "off"]
 Stamp: TypeAlias = Literal["mtime", "ctime"]
@@ -162,7 +166,7 @@ def check_options(
 
 
 def _choice(argument: str, value: object, choices: tuple[_Text, ...]) -> _Text:
-    """The one that a value is equal to: text of a subclass may be formatted, shown and pickled otherwise."""
+    """The plain str among the choices that equals it: a subclass of str may format and pickle differently."""
     if not isinstance(value, str):
         raise type_error(argument, "str", value)
     for choice in choices:
@@ -172,7 +176,7 @@ def _choice(argument: str, value: object, choices: tuple[_Text, ...]) -> _Text:
 
 
 def policy_of(choices: dict[str, Any]) -> Policy:
-    """What a pickled Policy is made by: one of the back end that is used here, whichever it was there."""
+    """Rebuild a pickled Policy with the back end in use here, whichever one pickled it."""
     from precond import Policy  # which comes of a back end, and that needs this module
 
     return Policy(**choices)
