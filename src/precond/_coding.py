@@ -24,9 +24,12 @@ _COMPRESSED: Final = {
     "xz": "application/x-xz",
 }
 
-# codings = content-coding / "identity" / "*"
-# weight  = OWS ";" OWS "q=" qvalue
-# qvalue  = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
+# Accept-Encoding = #( codings [ weight ] )
+# codings         = content-coding / "identity" / "*"
+# weight          = OWS ";" OWS "q=" qvalue
+# qvalue          = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
+#
+# gzip, deflate, br   br;q=1.0, gzip;q=0.8, *;q=0
 _WEIGHTED: Final = re.compile(
     r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
 )

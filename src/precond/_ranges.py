@@ -11,8 +11,13 @@ if TYPE_CHECKING:
 BLOCK: Final = 1 << 16
 """Bytes that are read at a time."""
 
-# int-range     = first-pos "-" [ last-pos ]
-# suffix-range  = "-" suffix-length
+# ranges-specifier = range-unit "=" range-set
+# range-set        = 1#range-spec
+# range-spec       = int-range / suffix-range / other-range
+# int-range        = first-pos "-" [ last-pos ]
+# suffix-range     = "-" suffix-length
+#
+# bytes=0-499   bytes=500-   bytes=-500
 _RANGE_SPEC: Final = re.compile(r"([0-9]+)-([0-9]*)|-([0-9]+)")
 
 # No file is as long as a number of this many digits, and int() is not asked for millions of them.

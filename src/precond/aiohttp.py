@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 # Of what aiohttp does not document, this is all that is used here; tested with 3.11.10 to 3.14.5:
 # - web_fileresponse.CONTENT_TYPES, its table of media types, and NOSENDFILE, its switch AIOHTTP_NOSENDFILE;
-# - StaticResource._handle, the handler of the routes, which _StaticResource overrides and calls.
+# - StaticResource._handle, the handler of the routes, which _StaticResource overrides and calls;
+# - FileResponse.__init__, which is not called, and _path, which it would set: some have come to read it.
 from aiohttp import hdrs, web, web_fileresponse
 
 from precond import DEFAULT, Policy
