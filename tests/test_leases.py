@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import precond._serving
 from clients import lacking
 from conftest import CHANGES_PROCESS
 from precond._serving import NotRegularError, open_regular
@@ -117,3 +118,15 @@ def test_a_file_that_goes_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(FileNotFoundError):
         open_regular(path)
     assert open_descriptors() == before
+
+
+def test_a_file_that_cannot_be_had_now_is_an_error_where_there_are_no_leases(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*args: Any) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(precond._serving, "_PATH", 0)
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(BlockingIOError):
+        open_regular(path)

@@ -116,7 +116,7 @@ def _have_no_threads() -> None:
 
 _threads: ThreadPoolExecutor
 _have_no_threads()
-if hasattr(os, "register_at_fork"):
+with suppress(AttributeError):  # Windows has no fork
     os.register_at_fork(after_in_child=_have_no_threads)
 
 
