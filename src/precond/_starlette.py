@@ -96,15 +96,22 @@ async def in_thread(job: Callable[..., _Result], *arguments: Any) -> _Result:
     anyio turns the loop twice before each job, and makes a scope and a context for it: twice the time. The
     executor of the loop has few threads, and the application's own jobs wait for them too.
     """
+    turns = [job]
+
+    def once() -> _Result:
+        return turns.pop()(*arguments)
+
     future = None
     try:
         task = asyncio.current_task()
         if task is not None:  # nor is it trio, as a guest of asyncio
-            future = task.get_loop().run_in_executor(_threads, job, *arguments)
-    except RuntimeError:  # no event loop of asyncio; or its thread has outlived the main one
+            future = task.get_loop().run_in_executor(_threads, once)
+    except RuntimeError:
+        # No event loop of asyncio, or one whose thread outlived the main one. Or no thread can be started:
+        # then the job stays in the queue.
         pass
     if future is None:
-        return await anyio.to_thread.run_sync(job, *arguments)
+        return await anyio.to_thread.run_sync(once)
     return await future
 
 

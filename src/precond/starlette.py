@@ -6,9 +6,10 @@
     async def report():
         return FileResponse("report.pdf")
 
-Tested with Starlette 1.0.0 to 1.10.0. Of its internals this module relies on three things: FileResponse
+Tested with Starlette 1.0.0 to 1.10.0. Of its internals this module relies on four things: FileResponse
 opens its `path` by `anyio.open_file(path)`, once; the `headers` of a Response are a view of `raw_headers`,
-kept in `_headers`; and StaticFiles answers by `file_response`, but for 404.html.
+kept in `_headers`; StaticFiles answers by `file_response`, but for 404.html; and what it answers by is what
+`lookup_path` gives for the path, for index.html in a directory, and for 404.html.
 """
 
 from __future__ import annotations
