@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -117,6 +118,26 @@ def test_a_file_that_goes_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch)
     refusing(monkeypatch, path, lambda path: None)
     with pytest.raises(FileNotFoundError):
         open_regular(path)
+    assert open_descriptors() == before
+
+
+def test_a_leased_file_is_not_said_to_be_gone_where_there_is_no_proc(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = open_descriptors()
+    real = os.open
+
+    def opening(name: Any, flags: int) -> int:
+        if str(name).startswith("/proc/"):
+            raise FileNotFoundError(name)
+        if not flags & os.O_PATH:
+            raise BlockingIOError
+        return real(name, flags)
+
+    monkeypatch.setattr(os, "open", opening)
+    with pytest.raises(BlockingIOError) as error:
+        open_regular(path)
+    assert (error.value.errno, error.value.filename) == (errno.EAGAIN, path)
     assert open_descriptors() == before
 
 

@@ -1,4 +1,4 @@
-"""What the adapters share: opening files, waiting for a stamp to settle, the fields of a 304."""
+"""What the adapters share: arguments, opening files, stamps that are to settle, fields of a 304 and 412."""
 
 from __future__ import annotations
 
@@ -142,6 +142,8 @@ def _open_leased(path: str | os.PathLike[str]) -> int:
         if not stat.S_ISREG(os.fstat(found).st_mode):
             raise NotRegularError(f"not a regular file: {os.fspath(path)!r}")
         return os.open(f"/proc/self/fd/{found}", _OPEN_FLAGS)
+    except FileNotFoundError:  # no /proc; the file itself is there
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path) from None
     finally:
         os.close(found)
 
