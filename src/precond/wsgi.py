@@ -180,6 +180,8 @@ class StaticFiles(FileServer):
                 path, st = self._find([*names[:-1], names[-1] + EXTENSIONS[coding]])
                 if stat.S_ISREG(st.st_mode):
                     siblings[coding] = file._replace(path=path, st=st, coding=coding)
+        if not siblings:
+            return []
         stats = {coding: sibling.st for coding, sibling in siblings.items()}
         codings = distinct(stats, file.st, self._policy)
         return [siblings[coding] for coding in accepted(codings, accept_encoding)]
