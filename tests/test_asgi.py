@@ -314,6 +314,24 @@ def test_headers_may_be_iterable_only_once(tag: str, status: int) -> None:
     assert app.messages[0]["headers"] is once
 
 
+@pytest.mark.parametrize("fields, status", [([(b"if-none-match", OWN.encode())], 304), ([(b"a", b"b")], 200)])
+def test_headers_of_the_request_may_be_iterable_only_once(
+    fields: list[tuple[bytes, bytes]], status: int
+) -> None:
+    app = Application({"etag": OWN})
+    seen: list[Any] = []
+
+    async def once(scope: Any, receive: Any, send: Any) -> None:
+        async def seeing(inner: Any, *channels: Any) -> None:
+            seen.extend(inner["headers"])
+            await app(inner, *channels)
+
+        await ConditionalMiddleware(seeing)({**scope, "headers": iter(fields)}, receive, send)
+
+    assert ask(once).status == status
+    assert seen == fields
+
+
 @pytest.mark.parametrize(
     "scope",
     [

@@ -111,6 +111,9 @@ class ConditionalMiddleware:
         self.policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not isinstance(scope.get("headers", ()), (list, tuple)):
+            # Any iterable, which may give them only once.
+            scope = {**scope, "headers": list(scope["headers"])}
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and _is_conditional(scope):
             send = self._conditional(scope, send)
         await self.app(scope, receive, send)
