@@ -246,8 +246,9 @@ def test_an_own_tag_of_several_codings_is_weak(
         assert (part.status, part.fields["etag"]) == (206, f"W/{OWN}")
         for tag in (OWN, f"W/{OWN}"):
             assert ask(port, fields=[*ranged, ("If-Range", tag)]).status == 200
-    with serving_response(lambda: FileResponse(path, headers={"ETag": "rev-17"})) as port:
-        assert ask(port, fields=accepting).fields["etag"] == "rev-17"
+    for malformed in ("rev-17", '"rev', f"{OWN}, {OWN}"):
+        with serving_response(lambda given=malformed: FileResponse(path, headers={"ETag": given})) as port:
+            assert ask(port, fields=accepting).fields["etag"] == malformed
 
 
 # -- Compression on the way ----------------------------------------------------------------------------------

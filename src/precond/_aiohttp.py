@@ -214,8 +214,9 @@ def _siblings(path: str) -> dict[str, os.stat_result]:
 
 def weakened(etag: str) -> str:
     """What the application has set for the content in every coding: its bytes differ (section 8.8.3.3)."""
-    tag = etag.strip(" \t")
-    return f"W/{tag}" if tag.startswith('"') else etag
+    tags = parse_etags(etag)
+    is_strong = isinstance(tags, tuple) and len(tags) == 1 and not tags[0].weak
+    return f"W/{etag.strip()}" if is_strong else etag
 
 
 @functools.lru_cache
