@@ -6,6 +6,9 @@
     async def report():
         return FileResponse("report.pdf")
 
+The thread that a conditional request may need is, on asyncio, one of precond's own, at most 40; elsewhere,
+and for all other requests, it is anyio's.
+
 Tested with Starlette 1.0.0 to 1.10.0. Of its internals this module relies on four things: FileResponse
 opens its `path` by `anyio.open_file(path)`, once; the `headers` of a Response are a view of `raw_headers`,
 kept in `_headers`; StaticFiles answers by `file_response`, but for 404.html; and what it answers by is what
@@ -287,8 +290,7 @@ class StaticFiles(StarletteStaticFiles):
                 in it, in the directory too, and all where a subclass has its own lookup_path or file_response
     options     as for starlette.staticfiles.StaticFiles: directory, packages, html, check_dir, follow_symlink
 
-    A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called. On asyncio
-    conditional requests are looked up in threads of precond's own, at most 40, and elsewhere in anyio's. The
+    A 304 or 412 costs the look-up of the path and nothing else. `is_not_modified` is not called. The
     stat_result of a response, for subclasses, may have st_mode, st_size, st_mtime_ns and st_ctime_ns alone.
     """
 
@@ -416,8 +418,9 @@ class StaticFiles(StarletteStaticFiles):
                 raise HTTPException(404)
         except (OSError, ValueError):
             return None
-        is_file = st is not None and stat.S_ISREG(st.st_mode) and is_readable(full_path)
-        return (full_path, st) if st is not None and is_file else None
+        if st is None or not stat.S_ISREG(st.st_mode) or not is_readable(full_path):
+            return None
+        return full_path, st
 
     def _instead(self, outcome: Outcome, st: StatResult, now_ns: int | None = None) -> Response:
         response = Response(status_code=int(outcome))
