@@ -27,8 +27,10 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 # Of what aiohttp does not document, this is all that is used here; tested with 3.11.10 to 3.14.5:
 # - web_fileresponse.CONTENT_TYPES, its table of media types, and NOSENDFILE, its switch AIOHTTP_NOSENDFILE;
 # - StaticResource._handle, the handler of the routes, which _StaticResource overrides and calls;
-# - FileResponse.__init__, which is not called, and _path, which it would set: some have come to read it.
-from aiohttp import hdrs, web, web_fileresponse
+# - FileResponse.__init__, which is not called, and _path, which it would set: some have come to read it;
+# - StreamResponse's _cookies, and what its prepare() sets: _req, _payload_writer and _keep_alive;
+#   and _prepare_hook of the request, which sends the signal on_response_prepare.
+from aiohttp import HttpVersion11, hdrs, web, web_fileresponse, web_response
 
 from precond import DEFAULT, Policy
 from precond._aiohttp import Answer, File, Question, find_answer, find_short_answer, weakened
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["FileResponse", "static"]
 
 _CHUNK_SIZE: Final = 256 * 1024
+# Where SERVER_SOFTWARE is that aiohttp sends: some applications set another (aiohttp #3607).
+_aiohttp: Final[Any] = web_response
 _log: Final = logging.getLogger("aiohttp.server")  # where aiohttp says why it answers 500
 
 
@@ -111,16 +115,14 @@ class FileResponse(web.FileResponse):
         answer = self._answer_at_once(request)
         if answer is None or answer.part is not None:
             return self._prepare(request, answer)
-        self._leave_content_out(answer)
-        return self._start_response(request)
+        return self._start_without_content(request, answer)
 
     async def _prepare(self, request: web.BaseRequest, answer: Answer | None) -> AbstractStreamWriter | None:
         if answer is None:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(None, self._answer, request)
         if answer.part is None:
-            self._leave_content_out(answer)
-            return await self._start_response(request)
+            return await self._start_without_content(request, answer)
         try:
             return await self._respond_with_content(request, answer, answer.part)
         finally:
@@ -179,28 +181,62 @@ class FileResponse(web.FileResponse):
         """What every response does to be prepared, without aiohttp's way with files."""
         return web.StreamResponse.prepare(self, request)
 
-    def _leave_content_out(self, answer: Answer) -> None:
-        self.set_status(answer.status)
+    def _start_without_content(
+        self, request: web.BaseRequest, answer: Answer
+    ) -> Coroutine[Any, Any, AbstractStreamWriter | None]:
+        if answer.status == 304:
+            self._become_not_modified(answer)
+            stays_open = request.keep_alive and self._keep_alive is None and request.version == HttpVersion11
+            if stays_open and not self._cookies:
+                return self._start_not_modified(request)
+        else:
+            self._become_refusal(answer)
+        self._leave_as_it_is()
+        return self._start_response(request)
+
+    async def _start_not_modified(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        """_start_response of a 304 that sets no cookie, on a connection that stays open: the same bytes.
+
+        aiohttp's takes four coroutines to find out about content, its length, coding and chunks. Where there
+        is none that costs more than the decision, and as much as two of the calls that look at the file.
+        """
+        self._req = request
+        self._keep_alive = True
+        writer = self._payload_writer = request.writer
+        headers = self.headers
+        headers.setdefault(hdrs.DATE, _aiohttp.rfc822_formatted_time())
+        headers.setdefault(hdrs.SERVER, _aiohttp.SERVER_SOFTWARE)
+        await request._prepare_hook(self)
+        # Sent with the end of the response, as those of web.Response are.
+        await writer.write_headers("HTTP/1.1 304 Not Modified", headers)
+        return writer
+
+    def _become_not_modified(self, answer: Answer) -> None:
+        self.set_status(304)
         headers = self.headers
         if answer.varies:
             _vary(headers)
         has_own = bool(headers)
-        if answer.status == 304:
-            etag, last_modified = answer.validators
-            if etag is not None:
-                headers.setdefault(hdrs.ETAG, etag)
-            elif last_modified is not None:
-                headers.setdefault(hdrs.LAST_MODIFIED, last_modified)
+        etag, last_modified = answer.validators
+        if etag is not None:
+            headers.setdefault(hdrs.ETAG, etag)
+        elif last_modified is not None:
+            headers.setdefault(hdrs.LAST_MODIFIED, last_modified)
         if has_own:
-            select = fields_of_304 if answer.status == 304 else fields_of_412
-            fields = select(headers.items())
-            headers.clear()
-            headers.extend(fields)
+            self._keep(fields_of_304(headers.items()))
+
+    def _become_refusal(self, answer: Answer) -> None:
+        self.set_status(answer.status)
+        if answer.varies:
+            _vary(self.headers)
+        self._keep(fields_of_412(self.headers.items()))
         if answer.status == 416:
-            headers[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
-        if answer.status != 304:
-            self.content_length = 0
-        self._leave_as_it_is()
+            self.headers[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
+        self.content_length = 0
+
+    def _keep(self, fields: list[tuple[str, str]]) -> None:
+        self.headers.clear()
+        self.headers.extend(fields)
 
     async def _respond_with_content(
         self, request: web.BaseRequest, answer: Answer, part: range
