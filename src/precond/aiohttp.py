@@ -28,8 +28,10 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 # - web_fileresponse.CONTENT_TYPES, its table of media types, and NOSENDFILE, its switch AIOHTTP_NOSENDFILE;
 # - StaticResource._handle, the handler of the routes, which _StaticResource overrides and calls;
 # - FileResponse.__init__, which is not called, and _path, which it would set: some have come to read it;
-# - StreamResponse's _cookies, and what its prepare() sets: _req, _payload_writer and _keep_alive;
-#   and _prepare_hook of the request, which sends the signal on_response_prepare.
+# - what StreamResponse.prepare() sets: _req, _payload_writer and _keep_alive; and _prepare_hook of a request,
+#   which sends the signal on_response_prepare;
+# - of StreamResponse, _cookies, and what the properties status, headers and compression read: for every 304
+#   they would be called five times, as long as an evaluation takes.
 from aiohttp import HttpVersion11, hdrs, web, web_fileresponse, web_response
 
 from precond import DEFAULT, Policy
@@ -161,9 +163,9 @@ class FileResponse(web.FileResponse):
 
     def _is_plain(self) -> bool:
         """Whether neither application nor middleware has set what the answer depends on."""
-        if self.status != 200 or self.compression:
+        if self._status != 200 or self._compression:
             return False
-        headers = self.headers
+        headers = self._headers
         return not headers or (hdrs.ETAG not in headers and hdrs.LAST_MODIFIED not in headers)
 
     def _question(self, request: web.BaseRequest) -> Question:
@@ -203,7 +205,7 @@ class FileResponse(web.FileResponse):
         self._req = request
         self._keep_alive = True
         writer = self._payload_writer = request.writer
-        headers = self.headers
+        headers = self._headers
         headers.setdefault(hdrs.DATE, _aiohttp.rfc822_formatted_time())
         headers.setdefault(hdrs.SERVER, _aiohttp.SERVER_SOFTWARE)
         await request._prepare_hook(self)
@@ -213,7 +215,7 @@ class FileResponse(web.FileResponse):
 
     def _become_not_modified(self, answer: Answer) -> None:
         self.set_status(304)
-        headers = self.headers
+        headers = self._headers
         if answer.varies:
             _vary(headers)
         has_own = bool(headers)
