@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 # - what StreamResponse.prepare() sets: _req, _payload_writer and _keep_alive; and _prepare_hook of a request,
 #   which sends the signal on_response_prepare;
 # - of StreamResponse, _cookies, and what the properties status, headers and compression read: for every 304
-#   they would be called five times, as long as an evaluation takes.
+#   they would be called five times, and take longer than the evaluation.
 from aiohttp import HttpVersion11, hdrs, web, web_fileresponse, web_response
 
 from precond import DEFAULT, Policy
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 __all__ = ["FileResponse", "static"]
 
 _CHUNK_SIZE: Final = 256 * 1024
-# Where SERVER_SOFTWARE is that aiohttp sends: some applications set another (aiohttp #3607).
-_aiohttp: Final[Any] = web_response
+# Its SERVER_SOFTWARE is what aiohttp sends, and some applications set another there (aiohttp #3607).
+_web_response: Final[Any] = web_response
 _log: Final = logging.getLogger("aiohttp.server")  # where aiohttp says why it answers 500
 
 
@@ -206,8 +206,8 @@ class FileResponse(web.FileResponse):
         self._keep_alive = True
         writer = self._payload_writer = request.writer
         headers = self._headers
-        headers.setdefault(hdrs.DATE, _aiohttp.rfc822_formatted_time())
-        headers.setdefault(hdrs.SERVER, _aiohttp.SERVER_SOFTWARE)
+        headers.setdefault(hdrs.DATE, _web_response.rfc822_formatted_time())
+        headers.setdefault(hdrs.SERVER, _web_response.SERVER_SOFTWARE)
         await request._prepare_hook(self)
         # Sent with the end of the response, as those of web.Response are.
         await writer.write_headers("HTTP/1.1 304 Not Modified", headers)
