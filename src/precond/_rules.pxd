@@ -11,7 +11,8 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
 from precond._etag cimport (
-    EntityTag, OPAQUE_TAG_SIZE, is_any, is_tag_of, list_has, scan_etag, strongly_equal, write_etag,
+    EntityTag, OPAQUE_TAG_SIZE, is_any, is_tag_of, list_has, may_be_tag_of, opaque_tag_end, scan_etag,
+    strongly_equal, write_etag,
 )
 from precond._httpdate cimport NS_A_SECOND, parse_http_date
 
@@ -132,11 +133,12 @@ cdef inline bint has_our_tag(const Field* field, Representation* current, bint s
     """Whether a list has a member that equals our tag, in the strong or the weak comparison."""
     if not current.has_etag:
         return False
-    # Nearly all clients send our tag and nothing else; then it need not be written.
-    if current.etag.opaque_tag == NULL and is_tag_of(
-        field.value, field.length, current.stamp, current.size,
-    ):
-        return not (strong and current.etag.weak)
+    # Nearly all clients send one tag, ours of now or of before; then ours need not be written.
+    if current.etag.opaque_tag == NULL and may_be_tag_of(field.length, current.stamp, current.size):
+        if is_tag_of(field.value, field.length, current.stamp, current.size):
+            return not (strong and current.etag.weak)
+        if opaque_tag_end(field.value, field.value + field.length) == field.value + field.length:
+            return False
     return list_has(field.value, field.length, current_etag(current), strong)
 
 
