@@ -306,9 +306,9 @@ class StaticFiles(StarletteStaticFiles):
     def get_path(self, scope: Scope) -> str:
         """As Starlette's, which takes every path apart and puts it together; most are as they should be."""
         path: str = scope["path"]
-        prefix = f"{scope.get('root_path', '')}/"
-        if path.startswith(prefix) and _is_plain(path, len(prefix)):
-            return path[len(prefix) :].replace("/", os.sep)
+        beneath = path.removeprefix(f"{scope.get('root_path', '')}/")
+        if len(beneath) < len(path) and _is_plain(beneath):
+            return beneath.replace("/", os.sep)
         return super().get_path(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -396,7 +396,7 @@ class StaticFiles(StarletteStaticFiles):
         A file in the first directory is the one that is served, and without `..` or a symbolic link in its
         path it is in there. With with_index that of a directory is its index.html.
         """
-        if not self.all_directories or ".." in path or path.startswith(("/", "\\")):
+        if not self.all_directories or ".." in path or path[:1] in ("/", "\\"):
             return None
         full_path = f"{self.all_directories[0]}{os.sep}{path}"  # os.path.join takes a microsecond
         st = look_nowait(full_path, b"", True)
