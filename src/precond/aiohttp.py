@@ -30,8 +30,9 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 # - FileResponse.__init__, which is not called, and _path, which it would set: some have come to read it;
 # - what StreamResponse.prepare() sets: _req, _payload_writer and _keep_alive; and _prepare_hook of a request,
 #   which sends the signal on_response_prepare;
-# - of StreamResponse, _cookies, and what the properties status, headers and compression read: for every 304
-#   they would be called five times, and take longer than the evaluation.
+# - of StreamResponse, _cookies, and what the properties status, headers and compression read; _status and
+#   _reason, which set_status() sets; and _message of a request, which its properties read. For every 304
+#   those would be called nine times, and take as long as two of the calls that look at the file.
 from aiohttp import HttpVersion11, hdrs, web, web_fileresponse, web_response
 
 from precond import DEFAULT, Policy
@@ -153,7 +154,8 @@ class FileResponse(web.FileResponse):
 
     def _short_answer(self, request: web.BaseRequest, look: Look) -> Answer | None:
         if self._is_plain():
-            return find_short_answer(look, self._asked_for, request.method, request.raw_headers, self._policy)
+            headers = request._message.raw_headers
+            return find_short_answer(look, self._asked_for, request.method, headers, self._policy)
         question = self._question(request)
         if question.compressed or not question.succeeds:
             return None
@@ -188,9 +190,10 @@ class FileResponse(web.FileResponse):
     ) -> Coroutine[Any, Any, AbstractStreamWriter | None]:
         if answer.status == 304:
             self._become_not_modified(answer)
-            stays_open = request.keep_alive and self._keep_alive is None and request.version == HttpVersion11
-            if stays_open and not self._cookies:
-                return self._start_not_modified(request)
+            if self._keep_alive is None and not self._cookies:
+                message = request._message
+                if message.version == HttpVersion11 and not message.should_close:
+                    return self._start_not_modified(request)
         else:
             self._become_refusal(answer)
         self._leave_as_it_is()
@@ -214,7 +217,8 @@ class FileResponse(web.FileResponse):
         return writer
 
     def _become_not_modified(self, answer: Answer) -> None:
-        self.set_status(304)
+        self._status = 304
+        self._reason = "Not Modified"
         headers = self._headers
         if answer.varies:
             _vary(headers)
@@ -359,10 +363,10 @@ class _StaticResource(web.StaticResource):
         Where no part of the path is a symbolic link or `..`, what is found is inside the root.
         """
         filename = request.match_info["filename"]
-        if ".." in filename or filename.startswith("/"):
+        if ".." in filename or filename[:1] == "/":
             return None
         path = self._beneath + filename
-        headers = request.raw_headers
+        headers = request._message.raw_headers
         answer = find_short_answer(look, path, request.method, headers, self._policy, no_symlinks=True)
         if answer is None:
             return None
