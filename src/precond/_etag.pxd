@@ -245,8 +245,8 @@ cdef inline void write_etag(
 
 
 cdef inline bint may_be_tag_of(size_t length, int64_t stamp, int64_t size) noexcept nogil:
-    """Whether is_tag_of can tell: for a stamp of 16 digits, which all have from 2006 on, and a value that is
-    as long as with a size of 1 to 8."""
+    """Whether is_tag_of can tell: for a stamp of 16 digits, which all have from 2006 on, and a value as long
+    as a tag is with a size of 1 to 8 digits."""
     return 20 <= length <= 27 and (stamp >> 60) > 0 and size >= 0
 
 
@@ -254,7 +254,10 @@ cdef inline bint is_tag_of(
     const unsigned char* value, size_t length, int64_t stamp, int64_t size,
 ) noexcept nogil:
     """Whether a value is what write_etag writes of these numbers, as in `"17caf2b3f9d1cd15-400"`, found
-    without writing it: bytes just stored in pieces are slow to load eight at a time."""
+    without writing it: bytes just stored in pieces are slow to load eight at a time.
+
+    Only to be asked where may_be_tag_of says so.
+    """
     cdef size_t size_digits = length - 19
     cdef uint64_t first_digit = <uint64_t>size >> (4 * (size_digits - 1))
     if first_digit > 0xF or (first_digit == 0 and size_digits > 1):
